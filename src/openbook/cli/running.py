@@ -9,6 +9,7 @@ from rich.table import Table
 
 from openbook import progress
 from openbook.cli.app import Cache, Json, Quiet, RunFolder, Runs, app, console, print_json
+from openbook.cli.surroundings import helps_to_train, let_helpers_go, prepare_surroundings
 
 
 @app.command()
@@ -30,6 +31,11 @@ def run(
     from openbook.context import Context
     from openbook.recipe import load
 
+    if helps_to_train():
+        from openbook.train.worker import follow
+
+        follow()
+        return
     loaded, base = load(recipe), recipe.resolve().parent
     folder = runs / loaded.name
     if plan:
@@ -38,7 +44,10 @@ def run(
         return
     engine = compute.local(workers or len(os.sched_getaffinity(0)))
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
-    pipeline.run(loaded, base, folder, Context(engine, shown, cache.resolve()), until)
+    try:
+        pipeline.run(loaded, base, folder, Context(engine, shown, cache.resolve()), until)
+    finally:
+        let_helpers_go()
     if until is None and not quiet:
         from openbook import summary
 
@@ -47,18 +56,6 @@ def run(
         else:
             summary.print_summary(folder, console())
             show_next(folder)
-
-
-def prepare_surroundings(cache: Path) -> None:
-    """What libraries read from the environment when they are imported; what the user has set is left.
-
-    Threads that wait sleep: spinning ones hold each other up on a machine that does other work too. Compiled code goes
-    to the cache folder, unless it can lie beside its source.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.resolve() / "torchinductor"))
-    if not os.access(Path(__file__).parents[1], os.W_OK):
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.resolve() / "numba"))
 
 
 def show_plan(states: list[Any], as_json: bool) -> None:

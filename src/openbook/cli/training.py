@@ -1,0 +1,76 @@
+"""The verbs about training: replay, launch."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openbook import progress
+from openbook.cli.app import Cache, Json, Quiet, RunFolder, app, print_json
+from openbook.cli.surroundings import prepare_surroundings
+
+
+@app.command()
+def replay(
+    run: RunFolder,
+    first: Annotated[int, typer.Argument(min=0, metavar="FROM", help="Steps of the first checkpoint; 0: the seed.")],
+    last: Annotated[int, typer.Argument(min=1, metavar="TO", help="Steps of the last.")],
+    threads: Annotated[int | None, typer.Option(min=1, help="Never decides the result. Default: cores.")] = None,
+    cache: Cache = Path(".cache"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Rerun the training steps between two published checkpoints; exit code 1 when a bit differs."""
+    prepare_surroundings(cache)
+    from openbook import compute
+    from openbook.context import Context
+    from openbook.tokenizer import TokenizedCorpus, Tokenizer
+    from openbook.train.replay import replay as rerun
+
+    shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
+    context = Context(compute.local(threads or len(os.sched_getaffinity(0))), shown, cache.resolve())
+    tokenizer, tokens = Tokenizer.open(run / "tokenizer"), TokenizedCorpus.open(run / "tokens")
+    found = rerun(run, first, last, tokenizer, tokens, context)
+    if as_json:
+        print_json({"agrees": found.agrees, **found.__dict__})
+    else:
+        typer.echo(found.sentence())
+    if not found.agrees:
+        sys.exit(1)
+
+
+@app.command()
+def launch(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")],
+    nodes: Annotated[int, typer.Option(min=1)] = 1,
+    gpus: Annotated[int, typer.Option(min=1, help="Graphics processors of a node; a process for each.")] = 4,
+    cores: Annotated[int, typer.Option(min=1, help="Processor cores for each of them.")] = 16,
+    hours: Annotated[float, typer.Option(min=0.02)] = 24.0,
+    partition: Annotated[str | None, typer.Option()] = None,
+    sbatch: Annotated[list[str] | None, typer.Option(help="A further #SBATCH line; may be repeated.")] = None,
+    setup: Annotated[list[str] | None, typer.Option(help="A shell line before the run; may be repeated.")] = None,
+    argument: Annotated[list[str] | None, typer.Option(help="A further argument of `openbook run`.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where the job script is written.")] = Path(),
+    submit: Annotated[bool, typer.Option("--submit", help="Hand it to sbatch.")] = False,
+) -> None:
+    """Write the Slurm job that runs a recipe with torchrun on many nodes, and submit it."""
+    from openbook.recipe import load
+    from openbook.train.launch import Job
+    from openbook.train.launch import launch as write
+
+    job = Job(
+        recipe,
+        load(recipe).name,
+        nodes,
+        gpus,
+        cores,
+        hours,
+        partition,
+        tuple(sbatch or ()),
+        tuple(setup or ()),
+        tuple(argument or ()),
+    )
+    path, answer = write(job, folder, submit)
+    typer.echo(answer or f"{path}: submit it with `sbatch {path}`; submitted again, it goes on where it stopped.")
