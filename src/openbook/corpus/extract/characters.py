@@ -84,6 +84,12 @@ def put_text(
 ) -> int:
     """Copies [i, end) to `out` from `at`; folds white space unless `keep`. `start` is where the block began."""
     while i < end:
+        byte = raw[i]
+        if 32 < byte < 0x7F and byte != 38:  # most of all characters, on the shortest way
+            out[at] = byte
+            at += 1
+            i += 1
+            continue
         code, behind = next_character(raw, i, end, windows)
         if is_space(code) or code == 0xA0 or 0x2000 <= code <= 0x200A or code in (0x2028, 0x2029, 0x202F):
             if keep:

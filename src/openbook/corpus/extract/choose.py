@@ -63,24 +63,52 @@ def keep_wholes(
                 kept[k] |= whole[node_of[k]] == at
 
 
-def choose(blocks: Blocks, nodes: Nodes, chances: NDArray[np.float64]) -> list[int]:
-    """Numbers of the kept blocks, in the order of the page; a page with blocks keeps at least the likeliest."""
-    running = int((blocks.width - blocks.link_width).sum())
-    enough = min(ENOUGH, ENOUGH_SHARE * running)
-    for bar in (*BARS, chances.max()):
-        kept = chances >= bar
-        if blocks.width[kept].sum() > enough:
+@kernel
+def above_bar(chances: NDArray[np.float64], width: type_ints, running: int) -> NDArray[np.bool_]:
+    """The blocks that reach the highest bar under which the page keeps enough text."""
+    enough = min(float(ENOUGH), ENOUGH_SHARE * running)
+    kept = np.zeros(chances.size, np.bool_)
+    for number in range(len(BARS) + 1):
+        bar = BARS[number] if number < len(BARS) else chances.max()
+        held = 0
+        for k in range(chances.size):
+            kept[k] = chances[k] >= bar
+            held += width[k] if kept[k] else 0
+        if held > enough:
             break
-    parent = nodes.parent[blocks.node]
-    tag = nodes.tag[blocks.node]
-    alike_above = np.append(False, parent[1:] == parent[:-1])
-    alike_below = np.append(alike_above[1:], False)
-    above, below = np.append(False, kept[:-1]), np.append(kept[1:], False)
-    kept |= above & below & alike_above & alike_below & (chances >= BRIDGE_BAR)
-    heading = (tag >= _H1) & (tag <= _H6) & (chances >= HEADING_BAR) & (2 * blocks.link_width < blocks.width)
-    keep_wholes(
-        kept, heading, chances, blocks.node, blocks.width, blocks.link_width, nodes.tag, nodes.parent, _IS_WHOLE
-    )  # fmt: skip
+    return kept
+
+
+@kernel
+def choose_blocks(
+    chances: NDArray[np.float64],
+    node_of: type_ints,
+    width: type_ints,
+    link_width: type_ints,
+    tag: type_ints,
+    parent: type_ints,
+    is_whole: NDArray[np.bool_],
+) -> type_ints:
+    count = chances.size
+    running = 0
+    for k in range(count):
+        running += width[k] - link_width[k]
+    kept = above_bar(chances, width, running)
+    heading = np.zeros(count, np.bool_)
+    bridge = np.zeros(count, np.bool_)
+    for k in range(count):
+        node = node_of[k]
+        heading[k] = _H1 <= tag[node] <= _H6 and chances[k] >= HEADING_BAR and 2 * link_width[k] < width[k]
+        if 0 < k < count - 1 and kept[k - 1] and kept[k + 1] and chances[k] >= BRIDGE_BAR:
+            bridge[k] = parent[node_of[k - 1]] == parent[node] == parent[node_of[k + 1]]
+    kept |= bridge
+    keep_wholes(kept, heading, chances, node_of, width, link_width, tag, parent, is_whole)
     for _ in range(2):  # a heading above a heading above text
-        kept |= heading & np.append(kept[1:], False)
-    return [int(k) for k in np.flatnonzero(kept)]
+        for k in range(count - 1):
+            kept[k] |= heading[k] and kept[k + 1]
+    return np.flatnonzero(kept)
+
+
+def choose(blocks: Blocks, nodes: Nodes, chances: NDArray[np.float64]) -> type_ints:
+    """Numbers of the kept blocks, in the order of the page; a page with blocks keeps at least the likeliest."""
+    return choose_blocks(chances, blocks.node, blocks.width, blocks.link_width, nodes.tag, nodes.parent, _IS_WHOLE)

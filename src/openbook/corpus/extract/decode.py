@@ -55,6 +55,11 @@ def recode(body: bytes, encoding: str) -> bytes:
     return body.decode(encoding, "replace").encode("utf-8", "replace")
 
 
+def _claims(body: bytes, charset: str | None) -> list[str]:
+    """Encodings that the header and the page name, in the order of trust."""
+    return [claim for claim in (known(charset), declared(body)) if claim]
+
+
 def to_utf8(body: bytes, charset: str | None = None) -> bytes:
     """At most MOST_BYTES of the page as UTF-8 without a mark; what cannot be decoded becomes U+FFFD."""
     body = body[:MOST_BYTES]
@@ -64,9 +69,8 @@ def to_utf8(body: bytes, charset: str | None = None) -> bytes:
     unmarked = unmarked_utf16(body)
     if unmarked:
         return recode(body, unmarked)
-    claims = [claim for claim in (known(charset), declared(body)) if claim]
     if b"\x1b" in body or b"~{" in body:
-        for claim in claims:
+        for claim in _claims(body, charset):
             if claim in _ESCAPED:
                 return recode(body, claim)
     try:
@@ -74,6 +78,7 @@ def to_utf8(body: bytes, charset: str | None = None) -> bytes:
         return body
     except UnicodeDecodeError:
         text = body.decode("utf-8", "replace")
+    claims = _claims(body, charset)
     broken = broken_share(text)
     if broken <= (BROKEN_DECLARED if "utf-8" in claims[:1] else BROKEN_UNASKED):
         return text.encode()
