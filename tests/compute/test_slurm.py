@@ -103,15 +103,19 @@ def test_a_canceled_job_and_a_lost_node_lose_nothing(slurm: Cluster, folder: Pat
     slurm.wait_for_nodes()
 
 
+def has_begun(marks: Path, times: int) -> bool:
+    return len(begun(marks)) == times
+
+
 def test_jobs_that_make_room_for_more_urgent_ones_lose_nothing(slurm: Cluster, folder: Path, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
 
     def preempt() -> None:
-        for times in range(4):  # more often than a task may be lost
-            wait_until(lambda: len(begun(marks)) == 2 * (times + 1))
+        for times in range(2, 10, 2):  # more often than a task may be lost
+            wait_until(partial(has_begun, marks, times))
             slurm.ask("sbatch", "--partition=urgent", "--array=0-1", "--output=/dev/null", "--wrap=sleep 0.1")
-        wait_until(lambda: len(begun(marks)) == 10)
+        wait_until(partial(has_begun, marks, 10))
         (marks / "go").touch()
 
     with interrupted(preempt):
@@ -168,7 +172,7 @@ def test_the_jobs_of_a_killed_run_are_ended_by_the_next(slurm: Cluster, folder: 
 
 
 def test_a_run_on_slurm_writes_the_same_bytes_as_a_local_one(slurm: Cluster, tmp_path: Path) -> None:
-    recipe = crawl_of_many_files(tmp_path / "sources", files=3)
+    recipe = crawl_of_many_files(tmp_path / "sources", files=2)
     run_to_corpus(recipe, tmp_path / "local", "--workers", "2")
     options = ("poll=0.5", "jobs=3", "time=5", "partition=usual")
     arguments = [part for option in options for part in ("--engine-option", option)]

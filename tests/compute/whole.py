@@ -1,5 +1,6 @@
 """A small crawl, run to its corpus through the command line, to compare what engines write."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,20 +9,25 @@ from pathlib import Path
 from openbook.books.record import FILE_NAME, read_record
 from openbook.languages import LANGUAGES
 from tests.end_to_end.conftest import openbook
-from tests.end_to_end.crawl import page, record, write_crawl
+from tests.end_to_end.crawl import RECIPE, page, record
 
 STEPS = ("sources", "parallel", "annotated", "corpus")
 
 
-def crawl_of_many_files(folder: Path, files: int = 8) -> Path:
-    """The tests' crawl with its WARC files cut smaller, so that there are tasks for everyone; returns the recipe."""
-    recipe = write_crawl(folder)
-    for path in (folder / "crawl").iterdir():
-        path.unlink()
-    codes = sorted(LANGUAGES)
+CODES = sorted(LANGUAGES)[::5]
+
+
+def crawl_of_many_files(folder: Path, files: int = 6) -> Path:
+    """Pages of ten languages dealt to many small WARC files, so that there are tasks for everyone; the recipe."""
+    (folder / "crawl").mkdir(parents=True)
     for part in range(files):
-        members = [record(f"https://{code}.example/1.html", page(code, 1)) for code in codes[part::files]]
+        pages = [(code, number) for code in CODES for number in (1, 2)][part::files]
+        members = [record(f"https://{code}.example/{number}.html", page(code, number)) for code, number in pages]
         (folder / "crawl" / f"{part}.warc.gz").write_bytes(b"".join(members))
+    head, _, rest = RECIPE.format(languages=json.dumps(CODES)).partition("[[sources]]")
+    source, rest = rest.split("[[sources]]", 1)[0], rest[rest.index("[parallel]") :]
+    recipe = folder / "small.toml"
+    recipe.write_text(f"{head}[[sources]]{source}{rest}")
     return recipe
 
 
