@@ -106,6 +106,8 @@ class RayCluster:
                 while next_result in results:
                     yield results.pop(next_result)
                     next_result += 1
+        except SystemError as error:  # what Ray makes of a signal handler that raises while it waits
+            raise error.__cause__ or error from None
         finally:
             for reference in running:
                 with suppress(exceptions.RayError):
