@@ -174,7 +174,7 @@ def test_the_jobs_of_a_killed_run_are_ended_by_the_next(slurm: Cluster, folder: 
 def test_a_run_on_slurm_writes_the_same_bytes_as_a_local_one(slurm: Cluster, tmp_path: Path) -> None:
     recipe = crawl_of_many_files(tmp_path / "sources", files=2)
     run_to_corpus(recipe, tmp_path / "local", "--workers", "2")
-    options = ("poll=0.5", "jobs=3", "time=5", "partition=usual")
+    options = ("poll=0.5", "jobs=2", "time=5", "partition=usual")
     arguments = [part for option in options for part in ("--engine-option", option)]
     run_to_corpus(recipe, tmp_path / "slurm", "--engine", "slurm", *arguments)
     assert corpus_files(tmp_path / "slurm") == corpus_files(tmp_path / "local")
