@@ -18,6 +18,8 @@ NEEDED_DISK = 5 * GIB
 EXTRAS = {
     "hypothesis": "the tests (extra `test`)",
     "openai": "the tests of the server (extra `test`)",
+    "ray": "tasks on a Ray cluster (extra `ray`)",
+    "submitit": "tasks as jobs of Slurm (extra `slurm`)",
 }
 """Optional modules -> what they are for."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from openbook.compute import EngineSettings
 from openbook.corpus import AnnotateSettings, CorpusSettings
 from openbook.corpus.parallel import ParallelSettings
 from openbook.corpus.sources import SourceSettings
@@ -51,6 +52,8 @@ class Recipe(BaseModel):
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
     release: ReleaseSettings = ReleaseSettings()
+    engine: EngineSettings = EngineSettings()
+    """Where tasks run; decides nothing, and is no part of any step's identity."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,5 @@
 """The verbs that make a run and look at it: run, show, doctor."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,14 @@ def run(
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and why; run nothing.")] = False,
     until: Annotated[str | None, typer.Option(help="Stop after this step.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; never decides the result. Default: cores.")
+        int | None, typer.Option(min=1, help="Tasks at the same time; never decides the result. Default: cores.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where tasks run: local, ray or slurm. Default: the recipe's [engine].")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Ray: auto, local or host:port of a running cluster.")] = None,
+    engine_option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What only this engine knows; may be repeated.")
     ] = None,
     runs: Runs = Path("runs"),
     cache: Cache = Path(".cache"),
@@ -42,10 +48,11 @@ def run(
         states = list(pipeline.plan(pipeline.steps(loaded, base), folder))
         show_plan(states, as_json)
         return
-    engine = compute.local(workers or len(os.sched_getaffinity(0)))
+    settings = compute.chosen(loaded.engine, engine, workers, address, engine_option or ())
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
     try:
-        pipeline.run(loaded, base, folder, Context(engine, shown, cache.resolve()), until)
+        with compute.started(settings, folder.resolve() / ".jobs") as running:
+            pipeline.run(loaded, base, folder, Context(running, shown, cache.resolve()), until)
     finally:
         let_helpers_go()
     if until is None and not quiet:

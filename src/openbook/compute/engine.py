@@ -9,7 +9,9 @@ R = TypeVar("R")
 
 class Engine(Protocol):
     @property
-    def workers(self) -> int: ...
+    def workers(self) -> int:
+        """Tasks that run at the same time, on all machines together."""
+        ...
 
     def map(
         self, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int], None] | None = None
@@ -21,10 +23,3 @@ class Engine(Protocol):
         dies is replaced and its task tried again; after three deaths OpenbookError names the task.
         """
         ...
-
-
-def local(workers: int) -> Engine:
-    """An engine on this machine; one worker runs in this process."""
-    from openbook.compute.processes import Processes
-
-    return Processes(workers)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from openbook import compute
 from openbook.books.record import read_record
 from openbook.context import Context
 from openbook.errors import OpenbookError
@@ -77,7 +78,7 @@ def replay(
         )
     recorded = _arithmetic(end, last)
     settings_now = settings.model_copy(update={"compile": recorded["compiled"]})
-    with with_threads(context.engine.workers):
+    with with_threads(compute.threads(context.engine)):
         work = context.cache / "replay"
         loop = build(model_settings, settings_now, tokenizer, tokens, work, context, Processes())
         if start is not None:

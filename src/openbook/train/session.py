@@ -10,6 +10,7 @@ from typing import Protocol
 
 import torch
 
+from openbook import compute
 from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.books.record import Outcome
 from openbook.context import Context
@@ -105,7 +106,7 @@ def run(
     """Train in `work`, going on from what a killed run left there. `processes`: one for each graphics processor of this
     machine when not given; under torchrun, those that it started."""
     processes = processes or max(1, torch.cuda.device_count())
-    threads = max(1, context.engine.workers // processes)
+    threads = max(1, compute.threads(context.engine) // processes)
     with ExitStack() as group, with_threads(threads):
         ours = Processes()
         if processes > 1 or distributed.launched():
