@@ -121,7 +121,7 @@ def captures(source: CommonCrawlSource, web: Web) -> tuple[list[Capture], Counte
             capture = _capture(line, left_out)
             if capture is not None:
                 found[capture.file, capture.offset] = capture
-    if not found:
+    if all(media.is_policy_file(capture.url) for capture in found.values()):
         reasons = ", ".join(f"{count:,} of {kind}" for kind, count in left_out.most_common(3)) or "nothing at all"
         raise OpenbookError(
             f"source {source.name!r} is empty: {source.crawl} holds no page under {', '.join((source.urls or [])[:3])} "
