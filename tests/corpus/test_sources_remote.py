@@ -219,8 +219,8 @@ def test_one_failure_stops_the_others_that_wait(tmp_path: Path, host: Host, monk
         return Answer(404)
 
     host.before = before
-    with pytest.raises(OpenbookError, match=r"there is no file at .*/missing"):
-        build(tmp_path, warc_source(f"{host.url}/missing", f"{host.url}/slow"))
+    with pytest.raises(OpenbookError, match=r"there is no file at .*/z/missing"):
+        build(tmp_path, warc_source(f"{host.url}/slow", f"{host.url}/z/missing"))
 
 
 def test_downloaded_warc_is_read_and_only_its_content_decides(tmp_path: Path, host: Host) -> None:

@@ -1,5 +1,6 @@
 """What comes over the network: files into the cache, records packed into files of our own. Nothing else asks there."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -142,7 +143,16 @@ def _fetch(found: Sequence[Found], downloads: Mapping[str, Downloads], context: 
     if not found:
         return []
     with context.progress.task("download source files", len(found), "files") as bar:
-        return list(in_threads(one, found, CONNECTIONS, stop, bar.advance))
+        lock, arrived = threading.Lock(), [0]
+
+        def count(size: int) -> None:
+            with lock:
+                arrived[0] += size
+                bar.update(MB=f"{arrived[0] / 1e6:,.0f}")
+
+        for each in downloads.values():
+            each.arrived = count
+        return in_threads(one, found, CONNECTIONS, stop, lambda _: bar.advance())
 
 
 def _of(source: str, error: OpenbookError) -> OpenbookError:

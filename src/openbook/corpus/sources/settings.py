@@ -136,7 +136,7 @@ class CommonCrawlSource(_Source):
     """A file on this machine with such paths, one a line, or `.gz` of it."""
     sample: Annotated[int, Field(ge=1)] | None = None
     """So many files, drawn by `seed` out of the paths given, or of all; a larger sample holds the smaller one."""
-    urls: Annotated[list[Annotated[str, Field(min_length=3)]], Field(min_length=1)] | None = None
+    urls: Annotated[list[Annotated[str, Field(min_length=2)]], Field(min_length=1)] | None = None
     """Instead of files: `example.org` takes that domain with all hosts below it, `https://example.org/news/` what
     begins so. Scheme, `www.` and upper case do not count, as in the index."""
     pages: Annotated[int, Field(ge=1)] | None = None

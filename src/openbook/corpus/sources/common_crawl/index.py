@@ -4,6 +4,7 @@ A search costs about log2(size / 64 KiB) requests, some eleven for 130 MB, of wh
 HTTP index server would answer in fewer but turns most clients away, the columnar index needs every file's footer.
 """
 
+import hashlib
 import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from openbook.errors import OpenbookError
 PIECE = 1 << 16
 RUN_BYTES = 4 << 20
 """Neighboring blocks are asked for together up to this size."""
+MOST_CAPTURES = 3_000_000
+"""Held in memory at once, about half a kilobyte each."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -114,20 +117,43 @@ def captures(source: CommonCrawlSource, web: Web) -> tuple[list[Capture], Counte
     blocks = sorted(
         {_block(line) for prefix in wanted for line in clusters.around(prefix)}, key=lambda one: (one.file, one.offset)
     )
-    found: dict[tuple[str, int], Capture] = {}
+    found: list[Capture] = []
+    total = 0
     left_out: Counter[str] = Counter()
     for line in _block_lines(web, address(source, folder), blocks):
         if any(line.startswith(prefix) for prefix in wanted):
             capture = _capture(line, left_out)
             if capture is not None:
-                found[capture.file, capture.offset] = capture
-    if all(media.is_policy_file(capture.url) for capture in found.values()):
+                total += 1
+                found.append(capture)
+                if source.pages and len(found) >= 2 * source.pages + 1000:
+                    found = choose(found, source.pages)
+                elif len(found) > MOST_CAPTURES:
+                    raise OpenbookError(
+                        f"source {source.name!r}: more than {MOST_CAPTURES:,} records of {source.crawl} lie under its "
+                        "`urls`: bound them with `pages`, or divide them among several sources."
+                    )
+    found = choose(found, source.pages)
+    if len(found) < total:
+        left_out["beyond the bound on pages"] = total - len(found)
+    if all(media.is_policy_file(capture.url) for capture in found):
         reasons = ", ".join(f"{count:,} of {kind}" for kind, count in left_out.most_common(3)) or "nothing at all"
         raise OpenbookError(
             f"source {source.name!r} is empty: {source.crawl} holds no page under {', '.join((source.urls or [])[:3])} "
             f"(its index has {reasons})."
         )
-    return sorted(found.values()), left_out, {"index_bytes": clusters.size, "index_blocks": len(blocks)}
+    return found, left_out, {"index_bytes": clusters.size, "index_blocks": len(blocks)}
+
+
+def choose(found: list[Capture], most: int | None) -> list[Capture]:
+    """By the hash of address and time, in the order of the places."""
+    if most is None or len(found) <= most:
+        return sorted(found)
+    return sorted(sorted(found, key=_hash)[:most])
+
+
+def _hash(capture: Capture) -> bytes:
+    return hashlib.sha256(f"{capture.url}\n{capture.timestamp}".encode()).digest()
 
 
 def _block(line: bytes) -> Block:

@@ -1,6 +1,5 @@
 """Records of a crawl fetched one by one and packed, each as the very bytes of the crawl, with where it stood there."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,10 +38,7 @@ def pack_records(
 
     Beside each file lies `….warc.gz.origins.jsonl`: for each record where it stands and where it stood in the crawl.
     """
-    found, left_out, facts = captures(source, web)
-    taken = choose(found, source.pages)
-    if len(taken) < len(found):
-        left_out["beyond the bound on pages"] = len(found) - len(taken)
+    taken, left_out, facts = captures(source, web)
     folder = work / "warc" / source.name
     tasks = list(batches(taken))
 
@@ -50,29 +46,17 @@ def pack_records(
         return _write(source, folder, batch, web)
 
     with progress.task("fetch records", len(taken), "records") as bar:
-        sizes = iter([len(batch.captures) for batch in tasks])
-        names = list(in_threads(write, tasks, CONNECTIONS, web.gate.stop, lambda: bar.advance(next(sizes))))
+        names = in_threads(write, tasks, CONNECTIONS, web.gate.stop, lambda one: bar.advance(len(one.captures)))
     told = {
         "source": source.name,
         "kind": source.kind,
         "crawl": source.crawl,
-        "captures": len(found) + sum(left_out.values()) - (len(found) - len(taken)),
+        "captures": len(taken) + left_out.total(),
         "taken": len(taken),
         "left_out": dict(sorted(left_out.items())),
         **facts,
     }
     return [f"warc/{source.name}/{name}" for name in names], told
-
-
-def choose(found: list[Capture], most: int | None) -> list[Capture]:
-    """By the hash of address and time, in the order of the places."""
-    if most is None or len(found) <= most:
-        return found
-    return sorted(sorted(found, key=_hash)[:most])
-
-
-def _hash(capture: Capture) -> bytes:
-    return hashlib.sha256(f"{capture.url}\n{capture.timestamp}".encode()).digest()
 
 
 def batches(taken: list[Capture]) -> Iterator[_Batch]:

@@ -26,7 +26,10 @@ def prefixes(url: str) -> list[bytes]:
         return [host + mark for mark in (b")", b":", *below)]
     if port is not None and port != {"https": 443, "http": 80}.get(parts.scheme):
         host += b":%d" % port
-    return covering([host + b")" + _path(parts.path), *(host + b")" + name.encode() + b" " for name in POLICY_FILES)])
+    path = host + b")" + _path(parts.path)
+    folder = path.removesuffix(b"/")  # the index leaves the last slash out, but for that of a host
+    own = (folder + b" ", folder + b"?") if folder != path and not folder.endswith(b")") else ()
+    return covering([path, *own, *(host + b")" + name.encode() + b" " for name in POLICY_FILES)])
 
 
 def covering(found: Iterable[bytes]) -> list[bytes]:

@@ -73,12 +73,16 @@ class Gate:
     def stop(self) -> None:
         self._stopped.set()
 
+    def check(self) -> None:
+        """Raises OpenbookError once the gate is shut: long transfers look now and then."""
+        if self._stopped.is_set():
+            raise OpenbookError("stopped, because another file failed.")
+
     def _wait(self, host: str) -> None:
         left = self._until.get(host, 0.0) - self.clock()
         if left > 0:
             (self.sleep or self._stopped.wait)(left)
-        if self._stopped.is_set():
-            raise OpenbookError("stopped while waiting for another file that failed.")
+        self.check()
 
     def retry(self, what: str, host: str, action: Callable[[], T]) -> T:
         """The action's answer. Raises OpenbookError when PassingError comes `tries` times without progress between."""

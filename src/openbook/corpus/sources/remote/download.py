@@ -4,7 +4,7 @@ https:// goes through httpx, which shows status, ETag and Retry-After; anything 
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +40,10 @@ class Downloads:
     """The cache of one machine. Two runs may share it."""
 
     def __init__(self, cache: Path, web: Web) -> None:
-        self.folder, self.web, self.objects = cache / "downloads", web, Objects()
+        self.folder, self.web = cache / "downloads", web
+        self.objects = Objects(self._arriving)
+        self.arrived: Callable[[int], None] = lambda count: None
+        """Told of bytes as they come, from whatever thread."""
         for name in ("objects", "partial", "known"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -126,9 +129,15 @@ class Downloads:
                 raise PassingError("the file changed while it was downloaded")
             if response.status_code == 200:
                 partial.begin(_version_of(url, response))
-            partial.append(url, _parts(response), start)
+            partial.append(url, self._arriving(_parts(response)), start)
         partial.checked()
         return True
+
+    def _arriving(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            self.web.gate.check()
+            self.arrived(len(part))
+            yield part
 
     def _object(self, url: str, partial: Partial, held: Version | None) -> bool:
         return self.web.gate.retry(url, host_of(url), lambda: self.objects.transfer(url, partial, held))

@@ -1,6 +1,6 @@
 """Object stores and whatever else fsspec speaks: listing, and one file in pieces that can be resumed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,9 @@ _TIMES = ("LastModified", "last_modified", "mtime", "created")
 class Objects:
     """Endpoints, regions and keys come from the environment (`AWS_…`, `FSSPEC_…`), never from the recipe."""
 
-    def __init__(self) -> None:
+    def __init__(self, arriving: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
+        """What comes goes through `arriving`."""
+        self.arriving = arriving
         self._systems: dict[str, Any] = {}
 
     def _open(self, url: str) -> tuple[Any, str]:
@@ -85,7 +87,7 @@ class Objects:
         if partial.version != version:
             partial.begin(version)
         assert version.size is not None
-        partial.append(url, self._pieces(url, partial.size, version.size), before)
+        partial.append(url, self.arriving(self._pieces(url, partial.size, version.size)), before)
         partial.path.touch()
         partial.checked()
         if self._version(url) != version:
