@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import resource
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from openbook.context import Context
 from openbook.corpus.sources import SourceFile, Sources, SourceSettings, elsewhere, listing, local_files, read, run
 from openbook.corpus.sources.remote import BackOff, Downloads, Gate, Web
 from openbook.corpus.sources.remote.backoff import asked_wait
+from openbook.corpus.sources.run import check_names
 from openbook.corpus.sources.settings import Columns, JsonlSource, WarcSource
 from openbook.errors import OpenbookError
 from openbook.progress import quiet
@@ -303,22 +305,38 @@ def test_any_protocol_of_fsspec_is_read(tmp_path: Path) -> None:
         build(tmp_path, warc_source("memory://crawl/*.none"))
 
 
-def test_object_store_is_listed_and_read_in_pieces(
-    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch, waits: list[float]
-) -> None:
+def store_environment(monkeypatch: pytest.MonkeyPatch, host: Host, **keys: str) -> None:
     pytest.importorskip("s3fs")
-    from openbook.corpus.sources.remote import objects
-
-    for name, value in {
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    settings = {
         "AWS_ENDPOINT_URL": host.url,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }.items():
+    }
+    for name, value in {**settings, **keys}.items():
         monkeypatch.setenv(name, value)
+
+
+def test_object_store_that_is_open_to_all_needs_no_keys(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_environment(monkeypatch, host)
+    host.files = {"/bucket/a.warc.gz": joined(crawl(3), "gzip")}
+    s3(host)
+    sources = build(tmp_path, warc_source("s3://bucket/a.warc.gz"))
+    assert sources.locate("far/a.warc.gz").read_bytes() == host.files["/bucket/a.warc.gz"]
+    assert host.asked and not any("authorization" in one.headers for one in host.asked)
+
+
+def test_object_store_is_listed_and_read_in_pieces(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    from openbook.corpus.sources.remote import objects
+
+    store_environment(monkeypatch, host, AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret")
     monkeypatch.setattr(objects, "_PIECE", 1000)
     content = joined(crawl(30), "gzip")
     host.files = {"/bucket/crawl/a.warc.gz": content, "/bucket/crawl/b.warc.gz": content, "/bucket/other": b"x"}
@@ -330,6 +348,49 @@ def test_object_store_is_listed_and_read_in_pieces(
     assert len([one for one in host.of("/bucket/crawl/a.warc.gz") if one.range]) == -(-len(content) // 1000)
     with pytest.raises(OpenbookError, match="there is no file at s3://bucket/none"):
         build(tmp_path, warc_source("s3://bucket/none"))
+
+
+def test_two_runs_that_share_a_cache_do_not_write_into_each_other(tmp_path: Path, host: Host) -> None:
+    sent: list[int] = []
+
+    def before(asked: Asked) -> Answer:
+        answer = host.file(asked)
+        sent.append(answer.status)
+        return answer
+
+    host.before = before
+    found: list[bytes] = []
+    runs = [
+        threading.Thread(
+            target=lambda: found.append(downloads(tmp_path).fetch(f"{host.url}/a/file.bin").path.read_bytes())
+        )
+        for _ in range(4)
+    ]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    assert found == [DATA] * 4 and sorted(sent) == [200, 304, 304, 304]
+
+
+def test_full_disk_is_a_sentence_and_the_download_goes_on_later(tmp_path: Path, host: Host) -> None:
+    """A bound on the size of files fails a write in the same place as a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OpenbookError, match=r"cannot be written to the cache .*make room and run again"):
+            downloads(tmp_path).fetch(f"{host.url}/a/file.bin")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    host.asked.clear()
+    assert downloads(tmp_path).fetch(f"{host.url}/a/file.bin").sha256 == DIGEST
+    assert [one.range for one in host.asked] == ["bytes=1000000-"]
+
+
+@pytest.mark.parametrize("name", ["far/..", "far/../../x", "far//x"])
+def test_names_from_elsewhere_do_not_lead_out_of_the_artifact(name: str) -> None:
+    with pytest.raises(OpenbookError, match="cannot be called"):
+        check_names([SourceFile(name, "far", "warc", "", 0)])
 
 
 def test_source_file_rows_of_older_artifacts_are_still_read() -> None:

@@ -58,7 +58,7 @@ def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: 
         packed, packages, told = add_packages(debian, work, context)
         files += packed
         measures |= told
-    _names_differ(files)
+    check_names(files)
     write_files(work, files, {one.name: _location(one) for one in found}, packages, origins)
     counts: dict[str, int | float] = {
         "sources": len(settings),
@@ -80,8 +80,12 @@ def _location(found: Found) -> str | dict[str, str]:
     return path if found.url is None else {"path": path, "url": found.url}
 
 
-def _names_differ(files: Sequence[SourceFile]) -> None:
+def check_names(files: Sequence[SourceFile]) -> None:
+    """Names from elsewhere must not lead out of the artifact's folder, nor be the same."""
     names = [file.name for file in files]
+    strange = sorted(name for name in names if {"", ".", ".."} & set(name.split("/")))
+    if strange:
+        raise OpenbookError(f"a source file cannot be called {strange[0]!r}; leave it out.")
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise OpenbookError(f"two source files would both be called {twice[0]!r}; give each a source of its own.")

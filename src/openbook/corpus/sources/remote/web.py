@@ -71,12 +71,12 @@ class Web:
             with self.client.stream("GET", url, headers=dict(headers or {})) as response:
                 _check(url, response, expected)
                 yield response
+        except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.UnsupportedProtocol) as error:
+            raise OpenbookError(f"{url} cannot be asked for: {error}.") from None
         except httpx.TransportError as error:
             raise PassingError(
                 f"no whole answer ({type(error).__name__}: {str(error)[:120] or 'no reason given'})"
             ) from None
-        except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.UnsupportedProtocol) as error:
-            raise OpenbookError(f"{url} cannot be asked for: {error}.") from None
 
     def get(self, url: str) -> tuple[bytes, httpx.Headers]:
         """The whole body of a small answer, and its headers."""
@@ -102,7 +102,7 @@ class Web:
                 span = span_of(response)
                 if response.status_code != 206 or span is None or span.start != start or span.total is None:
                     raise OpenbookError(f"{url}: the server does not hand out parts of files (Range).")
-                body: bytes = response.read()
+                body = b"".join(response.iter_raw())  # as it lies there, whatever coding the server claims
             if len(body) != min(end, span.total) - start:
                 raise PassingError(f"{len(body):,} bytes came instead of {min(end, span.total) - start:,}")
             return body, span.total
