@@ -3,9 +3,12 @@
 import gzip
 import hashlib
 import json
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -118,3 +121,31 @@ def test_column_that_is_not_there_is_a_sentence_that_names_those_that_are(tmp_pa
         source = ParquetSource(kind="parquet", name="own", paths=["a.parquet"], columns=columns)
     with pytest.raises(OpenbookError, match=r"no column 'body'; it has content, .*meta\.url"):
         build(source, tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc")
+def test_parquet_of_one_large_row_group_is_streamed(tmp_path: Path) -> None:
+    """120 MB of text that does not compress in one row group, read with little more than a page in memory."""
+    chance = np.random.Generator(np.random.Philox(1))
+    letters = (chance.integers(0, 64, 120 << 20, dtype=np.uint8) + 40).tobytes().decode()
+    text = pa.array([letters[at : at + (32 << 10)] for at in range(0, len(letters), 32 << 10)])
+    with pq.ParquetWriter(
+        tmp_path / "a.parquet", pa.schema([("text", pa.string())]), use_dictionary=False, write_batch_size=16
+    ) as writer:
+        writer.write_table(pa.table({"text": text}), row_group_size=len(text))
+    assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 1
+    assert (tmp_path / "a.parquet").stat().st_size > 110_000_000
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from openbook.corpus.sources import SourceFile, read\n"
+        "import pyarrow.parquet\n"
+        "peak = lambda: int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+        "before = peak()\n"
+        "file = SourceFile('a.parquet', 'own', 'parquet', '', 0, mapping={'text': 'text'})\n"
+        "count = sum(1 for page in read(file, Path(sys.argv[1])) if page.text)\n"
+        "print(count, (peak() - before) // 1024)\n"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "a.parquet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    count, megabytes = map(int, done.stdout.split())
+    assert count == len(text) and megabytes < 110, f"{megabytes} MB {done.stderr}"

@@ -261,3 +261,61 @@ def test_zstd_file_with_a_dictionary(tmp_path: Path) -> None:
     assert [one.body for one in found] == [page(number) for number in range(60)]
     with open_layout(path, "zstd") as file:
         assert read_record(file, found[7].offset, "zstd").problem is None
+
+
+def test_zstd_file_with_a_compressed_dictionary(tmp_path: Path) -> None:
+    """The format's other form: the dictionary in the frame is itself a zstd frame."""
+    records = crawl(60)
+    dictionary = zstandard.train_dictionary(2048, records)
+    packer = zstandard.ZstdCompressor(dict_data=dictionary)
+    stored = zstandard.compress(dictionary.as_bytes())
+    head = b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little") + stored
+    path = write(tmp_path, head + b"".join(packer.compress(one) for one in records))
+    found = pages_of(path)
+    assert [one.body for one in found] == [page(number) for number in range(60)]
+    with open_layout(path, "zstd") as file:
+        assert read_record(file, found[7].offset, "zstd").problem is None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_records_in_any_order_are_all_read(tmp_path: Path, layout: str) -> None:
+    records = crawl(30)
+    random.Random(3).shuffle(records)
+    others: Counter[str] = Counter()
+    found = pages_of(write(tmp_path, joined(records, layout)), others)
+    assert sorted(one.url for one in found) == sorted(url(number) for number in range(30))
+    assert others == {"warcinfo": 1, "request": 30, "metadata": 30} and not any(one.error for one in found)
+
+
+def test_what_a_site_says_of_its_pages_is_read_whatever_its_type(tmp_path: Path) -> None:
+    records = [
+        record(
+            "response",
+            "https://example.org/robots.txt",
+            http(b"User-agent: *", "Content-Type: application/octet-stream"),
+            "WARC-Identified-Payload-Type: text/x-robots",
+        ),
+        record(
+            "response", "https://example.org/.well-known/tdmrep.json", http(b"[]", "Content-Type: application/json")
+        ),
+        record("response", "https://example.org/docs/robots.txt.json", http(b"[]", "Content-Type: application/json")),
+    ]
+    others: Counter[str] = Counter()
+    found = pages_of(write(tmp_path, b"".join(map(gzip.compress, records))), others)
+    assert [one.text for one in found] == ["User-agent: *", "[]"] and others == {"application/json": 1}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_file_of_any_size_is_streamed(tmp_path: Path, layout: str) -> None:
+    """55 MB of records, one of them of 40 MB: what is held does not grow with them."""
+    body = b"<html><p>" + bytes(range(32, 127)) * 5000
+    large = record("response", url(0), http(b"<html>" + b"x" * (40 << 20), "Content-Type: text/html"))
+    small = [record("response", url(at), http(body, "Content-Type: text/html")) for at in range(1, 31)]
+    path = write(tmp_path, joined([large, *small], layout))
+    del large, small
+    tracemalloc.start()
+    errors = [one.error for one in read(SourceFile("x", "crawl", "warc", "", 0), path)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(errors) == 31 and errors[0] and "more than 16,777,216" in errors[0] and not any(errors[1:])
+    assert peak < 30 << 20

@@ -1,5 +1,6 @@
 """The annotated/ artifact: a row for every page that was read, kept or not."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from openbook.errors import OpenbookError
 
 INDEX = "index.json"
 NOTE = b"openbook"
-"""Key of a part's metadata: bytes of text, errors, policy files, whether it is its file's last."""
+"""Key of a part's metadata: bytes of text, errors, policy files, records that are no pages, whether it is the last."""
 POLICY_FILE = "rights:policy-file"
 """What a robots.txt is rejected by: it is kept for what it says of other pages."""
 
@@ -35,6 +36,13 @@ class Annotated:
         """In the order of the names of the source files."""
         rows = orjson.loads((self.folder / INDEX).read_bytes())
         return [self.folder / part for row in rows for part in row["parts"]]
+
+    def not_pages(self) -> dict[str, dict[str, int]]:
+        """Source -> kind (type of record, status, media type) -> records that hold no page."""
+        found: dict[str, Counter[str]] = {}
+        for row in orjson.loads((self.folder / INDEX).read_bytes()):
+            found.setdefault(row["source"], Counter()).update(row["not_pages"])
+        return {source: dict(sorted(kinds.items())) for source, kinds in sorted(found.items())}
 
     def policy_files(self) -> dict[str, list[tuple[str, str]]]:
         """Host -> (path, text) of every robots.txt and its like among the pages."""

@@ -6,6 +6,7 @@ One task for an input file; it writes its rows in parts, so that a killed run go
 import re
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -56,6 +57,8 @@ class TaskResult:
     bytes: int = 0
     errors: int = 0
     """Records that could not be read."""
+    not_pages: Counter[str] = field(default_factory=Counter)
+    """Records that hold no page (requests, redirects, images), by what they are."""
     seconds: dict[str, float] = field(default_factory=dict)
     """CPU seconds of each stage, of the pages read in this run."""
 
@@ -67,6 +70,7 @@ def part_stem(file: SourceFile) -> str:
 
 def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Context) -> Outcome:
     """Raises OpenbookError when the sources hold no page at all."""
+    sources.restore(context)
     tasks = [Task(file, sources.locate(file.name), work, settings) for file in sources.files]
     results: list[TaskResult] = []
     with context.progress.task("annotate", len(tasks), "files") as bar:
@@ -80,13 +84,23 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
         raise OpenbookError(
             f"the sources hold no page{broken} (sources: {names}): look at the paths in the recipe's [[source]]."
         )
-    index = [{"file": result.name, "parts": result.parts, "pages": result.pages} for result in results]
+    index = [
+        {
+            "file": result.name,
+            "source": file.source,
+            "parts": result.parts,
+            "pages": result.pages,
+            "not_pages": dict(sorted(result.not_pages.items())),
+        }
+        for result, file in zip(results, sources.files, strict=True)
+    ]
     write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2) + b"\n")
     stages = sorted({stage for result in results for stage in result.seconds})
     seconds = {stage: round(sum(result.seconds.get(stage, 0.0) for result in results), 3) for stage in stages}
     counts: dict[str, int | float] = {
         "pages": pages,
         "unreadable": errors,
+        "not_pages": sum(result.not_pages.total() for result in results),
         "text_bytes": sum(r.bytes for r in results),
     }
     return Outcome(counts=counts, measures={"cpu_seconds": seconds})
@@ -104,12 +118,15 @@ def annotate_file(task: Task) -> TaskResult:
             break
         ended = _note_part(result, name, path)
     if not ended:
-        pages = islice(read(task.file, task.path), result.pages, None)
+        others: Counter[str] = Counter()
+        pages = read(task.file, task.path, others)
+        next(islice(pages, result.pages, result.pages), None)
+        others.clear()  # those are noted in the parts that stand
         clock = _Clock()
         rows = _rows(task, pages, clock)
         while not ended:
             name = f"pages/{stem}-{len(result.parts):04d}.parquet"
-            _write_part(task.folder / name, rows, clock)
+            _write_part(task.folder / name, rows, others, clock)
             ended = _note_part(result, name, task.folder / name)
         result.seconds = clock.seconds
     return result
@@ -123,6 +140,7 @@ def _note_part(result: TaskResult, name: str, path: Path) -> bool:
     result.pages += metadata.num_rows
     result.bytes += noted["bytes"]
     result.errors += noted["errors"]
+    result.not_pages.update(noted["not_pages"])
     return bool(noted["last"])
 
 
@@ -139,8 +157,8 @@ class _Clock:
         self.last = now
 
 
-def _write_part(path: Path, rows: Iterator[dict[str, Any]], clock: _Clock) -> None:
-    """Rows until the part is full or there are no more."""
+def _write_part(path: Path, rows: Iterator[dict[str, Any]], others: Counter[str], clock: _Clock) -> None:
+    """Rows until the part is full or there are no more. `others`: records that are no pages, passed over meanwhile."""
     count, size, errors, policies, last = 0, 0, 0, 0, False
     with parquet_writer(path, ANNOTATED_SCHEMA) as writer:
         while not last and count < PART_ROWS and size < PART_BYTES:
@@ -159,8 +177,10 @@ def _write_part(path: Path, rows: Iterator[dict[str, Any]], clock: _Clock) -> No
                 writer.write_table(pa.Table.from_pylist(group, ANNOTATED_SCHEMA), row_group_size=len(group))
             count, size = count + len(group), size + held
             clock.lap("write")
-        noted = orjson.dumps({"bytes": size, "errors": errors, "policies": policies, "last": last})
+        kinds = dict(sorted(others.items()))
+        noted = orjson.dumps({"bytes": size, "errors": errors, "policies": policies, "not_pages": kinds, "last": last})
         writer.add_key_value_metadata({NOTE.decode(): noted.decode()})
+    others.clear()
 
 
 def _rows(task: Task, pages: Iterator[RawPage], clock: _Clock) -> Iterator[dict[str, Any]]:

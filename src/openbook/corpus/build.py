@@ -45,7 +45,7 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, pieces, work, context)
-    funnel = Funnel.of(book)
+    funnel = Funnel.of(book, annotated.not_pages())
     write_bytes(work / "funnel.json", funnel.json())
     index = _index(book)
     write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")

@@ -1,7 +1,7 @@
 """How many pages of each language and source came how far: read, extracted, identified, through each rule, kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -48,9 +48,11 @@ class Line:
 class Funnel:
     lines: tuple[Line, ...]
     """Sorted by language and source."""
+    not_pages: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Source -> kind -> records of a crawl that hold no page. With `read` they make up all records."""
 
     @classmethod
-    def of(cls, book: Ledger) -> Self:
+    def of(cls, book: Ledger, not_pages: Mapping[str, Mapping[str, int]] | None = None) -> Self:
         lines = []
         keys = np.stack([book.language, book.source], axis=1)
         pairs, group = np.unique(keys, axis=0, return_inverse=True) if len(keys) else (keys, np.empty(0, np.int64))
@@ -71,7 +73,7 @@ class Funnel:
                     int(book.held_out[kept].sum()),
                 )
             )
-        return cls(tuple(sorted(lines, key=lambda line: (line.language, line.source))))
+        return cls(tuple(sorted(lines, key=lambda line: (line.language, line.source))), not_pages or {})
 
     def json(self) -> bytes:
         rows = [
@@ -86,12 +88,13 @@ class Funnel:
             }
             for line in self.lines
         ]
-        return orjson.dumps({"stages": STAGES, "lines": rows}, option=orjson.OPT_INDENT_2) + b"\n"
+        table = {"stages": STAGES, "lines": rows, "not_pages": self.not_pages}
+        return orjson.dumps(table, option=orjson.OPT_INDENT_2) + b"\n"
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        rows: list[dict[str, Any]] = orjson.loads(data)["lines"]
-        return cls(tuple(Line(**row) for row in rows))
+        table: dict[str, Any] = orjson.loads(data)
+        return cls(tuple(Line(**row) for row in table["lines"]), table.get("not_pages", {}))
 
     def by_language(self) -> list[Line]:
         """One line a language, sources added up; the table's order first, others behind."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +10,15 @@ from typing import Any, Self
 
 import orjson
 
+from openbook.context import Context
 from openbook.corpus.sources import ready, warc
 from openbook.corpus.sources.page import RawPage, SourceFile
 from openbook.corpus.sources.record import layout_of, open_layout, read_record
 from openbook.errors import OpenbookError
 
-FILES, LOCATIONS, PACKAGES = "files.jsonl", "locations.json", "packages.json"
+FILES, LOCATIONS, PACKAGES, ORIGINS = "files.jsonl", "locations.json", "packages.json", "origins.json"
+Location = str | dict[str, str]
+"""A path on this machine; for a downloaded file `path` and `url`."""
 
 
 def read(file: SourceFile, path: Path, others: Counter[str] | None = None) -> Iterator[RawPage]:
@@ -29,7 +32,11 @@ def read(file: SourceFile, path: Path, others: Counter[str] | None = None) -> It
 
 
 def write_files(
-    folder: Path, files: list[SourceFile], locations: dict[str, str], packages: list[dict[str, Any]]
+    folder: Path,
+    files: list[SourceFile],
+    locations: Mapping[str, Location],
+    packages: list[dict[str, Any]],
+    origins: Sequence[dict[str, Any]] = (),
 ) -> None:
     from openbook.books.store import write_bytes
 
@@ -37,6 +44,7 @@ def write_files(
     write_bytes(folder / FILES, b"".join(orjson.dumps(asdict(row)) + b"\n" for row in rows))
     write_bytes(folder / LOCATIONS, orjson.dumps(locations, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
     write_bytes(folder / PACKAGES, orjson.dumps(packages, option=orjson.OPT_INDENT_2) + b"\n")
+    write_bytes(folder / ORIGINS, orjson.dumps(list(origins), option=orjson.OPT_INDENT_2) + b"\n")
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,13 @@ class Sources:
         return list(json.loads(path.read_bytes())) if path.is_file() else []
 
     @cached_property
-    def _locations(self) -> dict[str, str]:
+    def origins(self) -> list[dict[str, Any]]:
+        """What was chosen out of each crawl and each dataset: crawl or commit, list, counts, what was left out."""
+        path = self.folder / ORIGINS
+        return list(json.loads(path.read_bytes())) if path.is_file() else []
+
+    @cached_property
+    def _locations(self) -> dict[str, Location]:
         path = self.folder / LOCATIONS
         return dict(json.loads(path.read_bytes())) if path.is_file() else {}
 
@@ -80,15 +94,36 @@ class Sources:
         """Raises OpenbookError when the file is no longer there, or no longer as long as it was."""
         file = self.file(name)
         path = self.folder / name
+        place = self._locations.get(name, str(path))
         if not path.is_file():
-            path = Path(self._locations.get(name, path))
+            path = Path(place if isinstance(place, str) else place["path"])
         if not path.is_file():
+            fetched = "" if isinstance(place, str) else f" (downloaded from {place['url']}, gone from the cache)"
             raise OpenbookError(
-                f"the source file {name} is no longer at {path}; put it back, or build the sources again."
+                f"the source file {name} is no longer at {path}{fetched}; put it back, or build the sources again."
             )
         if path.stat().st_size != file.size:
             raise OpenbookError(f"the source file {path} has changed since the sources were read; build them again.")
         return path
+
+    def restore(self, context: Context) -> None:
+        """Fetch again what was downloaded and is no longer in the cache: the very same bytes.
+
+        Raises OpenbookError when what lies there now has another digest.
+        """
+        from openbook.corpus.sources.elsewhere import fetch_again
+
+        for file in self.files:
+            place = self._locations.get(file.name)
+            if isinstance(place, dict) and not Path(place["path"]).is_file():
+                path = fetch_again(file.origin, place["url"], file.sha256, context.cache)
+                self._locations[file.name] = {**place, "path": str(path)}
+
+    def origin_of(self, name: str, offset: int) -> dict[str, Any] | None:
+        """Where the record stood in the crawl that it was taken out of: file, offset, length; None for a whole file."""
+        from openbook.corpus.sources.common_crawl.records import origin_of
+
+        return origin_of(self.folder / name, offset)
 
     def open_record(self, name: str, offset: int) -> bytes:
         """The page as `read` gave it in `body`: its SHA-256 is the `payload_digest` of that page.

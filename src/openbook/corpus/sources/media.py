@@ -6,6 +6,9 @@ HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = "text/plain"
 PAGE_TYPES = HTML | {TEXT}
 _SAYS_NOTHING = frozenset({"", "unk", "unknown/unknown", "application/octet-stream", "application/http"})
+_NAME = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+_-]{0,60}")
+POLICY_FILES = ("/robots.txt", "/ai.txt", "/.well-known/ai.txt", "/.well-known/tdmrep.json")
+"""Paths of what a site says about its pages: read as text, whatever type it is declared as."""
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|body|title|meta)[\s>]", re.IGNORECASE)
 
 
@@ -34,6 +37,16 @@ def declared_type(declared: str | None, identified: str | None) -> str | None:
     """What the crawler identified wins over what the server declared."""
     names = (media_type(identified), media_type(declared))
     return next((name for name in names if name not in _SAYS_NOTHING), None)
+
+
+def kind_of(name: str | None) -> str:
+    """Under which a record that is no page is counted; what servers invent is one kind."""
+    return name if name and _NAME.fullmatch(name) else "no media type"
+
+
+def is_policy_file(url: str) -> bool:
+    path = re.sub(r"^[a-z]+://[^/?#]*", "", url.partition("?")[0].partition("#")[0], flags=re.IGNORECASE)
+    return path in POLICY_FILES
 
 
 def may_be_page(declared: str | None, identified: str | None) -> bool:

@@ -63,6 +63,12 @@ def pack(folder: Path, stem: str, pages: Iterable[Page], facts: dict[str, str]) 
 
 def _write(folder: Path, stem: str, number: int, members: list[bytes], facts: dict[str, str]) -> str:
     name = f"{stem}-{number:03d}.warc.gz"
+    write_bytes(folder / name, info_member(name, facts) + b"".join(members))
+    return name
+
+
+def info_member(name: str, facts: dict[str, str]) -> bytes:
+    """The warcinfo record that a file begins with."""
     info = {"software": "openbook", "format": "WARC File Format 1.1", **facts}
     block = "".join(f"{key}: {value}\r\n" for key, value in info.items()).encode()
     headers = {
@@ -72,8 +78,7 @@ def _write(folder: Path, stem: str, number: int, members: list[bytes], facts: di
         "WARC-Filename": name,
         "Content-Type": "application/warc-fields",
     }
-    write_bytes(folder / name, _member(_record(headers, block)) + b"".join(members))
-    return name
+    return _member(_record(headers, block))
 
 
 def _page_record(page: Page, license: str | None) -> bytes:

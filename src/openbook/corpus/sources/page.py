@@ -30,6 +30,8 @@ class SourceFile:
     version: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     """For ready text: field of the page -> column."""
+    origin: str | None = None
+    """Address that the file was downloaded from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -12,6 +13,7 @@ import zstandard
 from openbook.corpus.sources.page import MAX_BODY, RawPage, SourceFile
 
 MAX_LINE = 4 * MAX_BODY
+_BATCH_ROWS, _BATCH_BYTES = 256, 8 << 20
 _BREAKS = (OSError, EOFError, ValueError, zstandard.ZstdError)
 
 
@@ -138,13 +140,12 @@ def line_at(path: Path, offset: int) -> bytes:
 
 
 def read_parquet(file: SourceFile, path: Path) -> Iterator[RawPage]:
-    """In batches of few rows. A row group that cannot be read is one page with an error."""
+    """In batches of few rows, page by page of the file. A row group that cannot be read is one page with an error."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     start = 0
     try:
-        table = pq.ParquetFile(path)
+        table = _open_parquet(path)
     except (OSError, pa.ArrowException) as error:
         yield to_page(file, 0, 0, None, f"not readable as Parquet ({error})")
         return
@@ -153,24 +154,36 @@ def read_parquet(file: SourceFile, path: Path) -> Iterator[RawPage]:
             row_number = start
             start += table.metadata.row_group(group).num_rows
             try:
-                columns = list(file.mapping.values())
-                for batch in table.iter_batches(batch_size=256, row_groups=[group], columns=columns, use_threads=False):
-                    for row in batch.to_pylist():
-                        yield to_page(file, row_number, 1, row, None)
-                        row_number += 1
+                for row in _rows(table, group, file):
+                    yield to_page(file, row_number, 1, row, None)
+                    row_number += 1
             except (OSError, pa.ArrowException) as error:
                 yield to_page(file, row_number, start - row_number, None, f"rows cannot be read ({error})")
 
 
-def row_at(file: SourceFile, path: Path, offset: int) -> Mapping[str, Any] | None:
+def _open_parquet(path: Path) -> Any:
+    """Buffered, so that a column of a row group is read as its rows are, not whole."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as table:
+    return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+
+
+def _rows(table: Any, group: int, file: SourceFile) -> Iterator[Mapping[str, Any]]:
+    facts = table.metadata.row_group(group)
+    mean = facts.total_byte_size // max(facts.num_rows, 1)
+    size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(mean, 1)))
+    columns = list(file.mapping.values())
+    for batch in table.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False):
+        for at in range(batch.num_rows):
+            yield batch.slice(at, 1).to_pylist()[0]
+
+
+def row_at(file: SourceFile, path: Path, offset: int) -> Mapping[str, Any] | None:
+    with _open_parquet(path) as table:
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if offset < rows:
-                found = table.read_row_group(group, columns=list(file.mapping.values()))
-                return dict(found.slice(offset, 1).to_pylist()[0])
+                return next(islice(_rows(table, group, file), offset, None), None)
             offset -= rows
     return None
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,55 +9,57 @@ from typing import Any
 from openbook.books import Outcome
 from openbook.books.digest import sha256_file
 from openbook.context import Context
-from openbook.corpus.sources import folders
+from openbook.corpus.sources import folders, outside
 from openbook.corpus.sources.artifact import LOCATIONS, write_files
-from openbook.corpus.sources.locate import outside_files
+from openbook.corpus.sources.locate import Outside, is_needed
+from openbook.corpus.sources.outside import RECIPE, Found
 from openbook.corpus.sources.pack import pack
 from openbook.corpus.sources.page import SourceFile
 from openbook.corpus.sources.settings import (
+    CommonCrawlSource,
     DebianSource,
     HtmlSource,
-    JsonlSource,
-    ParquetSource,
     SourceSettings,
     TextSource,
-    WarcSource,
 )
 from openbook.errors import OpenbookError
-
-RECIPE = "the recipe says so"
-Outside = WarcSource | JsonlSource | ParquetSource
 
 
 def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: Path) -> Outcome:
     """`base` is the folder that relative paths start from: the recipe's. It is not identity.
 
-    Raises OpenbookError for an empty source, an unreadable file, a missing package, or no apt.
+    Raises OpenbookError for an empty source, an unreadable file, one that cannot be fetched, a missing package, no apt.
     """
     check(settings)
     began = time.monotonic()
-    outside = [
-        (name, path, source)
-        for source in settings
-        if isinstance(source, Outside)
-        for name, path in outside_files(source, base).items()
-    ]
-    files = _hash_outside(outside, context)
+    found = [one for source in settings if isinstance(source, Outside) for one in outside.local(source, base)]
+    files: list[SourceFile] = []
+    origins: list[dict[str, Any]] = []
+    measures: dict[str, Any] = {}
+    if is_needed(settings):
+        from openbook.corpus.sources.elsewhere import gather
+
+        away = gather(settings, work, context, base)
+        found += away.found
+        files += [_packed_records(work, name, source) for name, source in away.packed.items()]
+        origins, measures = away.origins, {"requests": away.requests}
+    with context.progress.task("read source files", len(found), "files") as bar:
+        files += context.engine.map(outside.describe, found, lambda _: bar.advance())
     local = [source for source in settings if isinstance(source, HtmlSource | TextSource)]
     with context.progress.task("pack folders", len(local), "folders") as bar:
         tasks = [partial(pack_folder, source, base, work) for source in local]
         for packed in context.engine.map(_call, tasks, lambda _: bar.advance()):
             files += packed
-    measures: dict[str, object] = {}
     packages: list[dict[str, Any]] = []
     debian = [source for source in settings if isinstance(source, DebianSource)]
     if debian:
         from openbook.corpus.sources.debian import add_packages
 
-        packed, packages, measures = add_packages(debian, work, context)
+        packed, packages, told = add_packages(debian, work, context)
         files += packed
-    locations = {name: str(path.resolve()) for name, path, _ in outside}
-    write_files(work, files, locations, packages)
+        measures |= told
+    check_names(files)
+    write_files(work, files, {one.name: _location(one) for one in found}, packages, origins)
     counts: dict[str, int | float] = {
         "sources": len(settings),
         "files": len(files),
@@ -66,6 +67,28 @@ def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: 
         "packages": len(packages),
     }
     return Outcome(counts, {"seconds": round(time.monotonic() - began, 1), **measures}, {}, frozenset({LOCATIONS}))
+
+
+def _packed_records(work: Path, name: str, source: CommonCrawlSource) -> SourceFile:
+    return packed_file(work, name, source.name, source.license, RECIPE if source.license else None, source.crawl)
+
+
+def _location(found: Found) -> str | dict[str, str]:
+    """Where a file lies; for one that was downloaded also where from, should the cache be emptied."""
+    assert found.path is not None
+    path = str(found.path.resolve())
+    return path if found.url is None else {"path": path, "url": found.url}
+
+
+def check_names(files: Sequence[SourceFile]) -> None:
+    """Names from elsewhere must not lead out of the artifact's folder, nor be the same."""
+    names = [file.name for file in files]
+    strange = sorted(name for name in names if {"", ".", ".."} & set(name.split("/")))
+    if strange:
+        raise OpenbookError(f"a source file cannot be called {strange[0]!r}; leave it out.")
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise OpenbookError(f"two source files would both be called {twice[0]!r}; give each a source of its own.")
 
 
 def check(settings: Sequence[SourceSettings]) -> None:
@@ -79,40 +102,6 @@ def check(settings: Sequence[SourceSettings]) -> None:
 
 def _call(task: partial[list[SourceFile]]) -> list[SourceFile]:
     return task()
-
-
-def _hash_outside(outside: list[tuple[str, Path, Outside]], context: Context) -> list[SourceFile]:
-    with context.progress.task("read source files", len(outside), "files") as bar:
-        return list(context.engine.map(describe, outside, lambda _: bar.advance()))
-
-
-def describe(found: tuple[str, Path, Outside]) -> SourceFile:
-    """The row of a file that stays where it is."""
-    name, path, source = found
-    try:
-        mapping: dict[str, str] = {}
-        if not isinstance(source, WarcSource):
-            mapping = {field: column for field, column in source.columns.model_dump().items() if column is not None}
-            _check_columns(source, path, mapping)
-        file = SourceFile(name, source.name, source.kind, sha256_file(path), path.stat().st_size, mapping=mapping)
-    except OSError as error:
-        raise OpenbookError(f"source {source.name!r}: {path} cannot be read ({error.strerror}).") from None
-    return replace(file, license=source.license, license_evidence=RECIPE if source.license else None)
-
-
-def _check_columns(source: JsonlSource | ParquetSource, path: Path, mapping: dict[str, str]) -> None:
-    """A column that the recipe names and no row has is a mistake in the recipe, not one in the rows."""
-    from openbook.corpus.sources import ready
-
-    present = ready.columns_of(source.kind, path)
-    if present is None:
-        return
-    missing = sorted(column for column in mapping.values() if column not in present)
-    if missing:
-        raise OpenbookError(
-            f"source {source.name!r}: {path} has no column {missing[0]!r}; it has {', '.join(sorted(present))}. "
-            "Name the right ones under [sources.columns]."
-        )
 
 
 def pack_folder(source: HtmlSource | TextSource, base: Path, work: Path) -> list[SourceFile]:

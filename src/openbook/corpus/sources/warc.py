@@ -30,6 +30,8 @@ from openbook.corpus.sources.record import (
 )
 
 PAGE_TYPES = ("response", "resource", "conversion")
+KINDS = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
+"""The other types of record that the standard (ISO 28500) names."""
 _BREAKS = (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError)
 
 
@@ -138,25 +140,27 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
         return error_page(file, record, record.problem)
     kind = record.headers.get("warc-type", "unknown").lower()
     if kind not in PAGE_TYPES:
-        others[kind] += 1
+        others[kind if kind in KINDS else "other kind"] += 1
         return None
     declared, identified = record.headers.get("content-type"), record.headers.get("warc-identified-payload-type")
     if record.block is None:
         if not media.may_be_page(None, identified):
-            others[media.media_type(identified)] += 1
+            others[media.kind_of(media.media_type(identified))] += 1
             return None
         length = int(record.headers["content-length"])
         return error_page(file, record, f"the record holds {length:,} bytes, more than {MAX_BODY:,}")
+    url = record.headers.get("warc-target-uri", "").strip("<>")
+    policy = media.is_policy_file(url)
     headers: http.Headers = ()
     body = record.block
     try:
         if kind == "response" and _is_http(record):
             response = http.parse(body)
             if not 200 <= response.status < 300:
-                others[f"status {response.status}"] += 1
+                others[f"status {response.status % 1000}"] += 1
                 return None
             declared, headers = response.header("content-type"), response.headers
-            if media.may_be_page(declared, identified):
+            if policy or media.may_be_page(declared, identified):
                 body = http.decode(response, MAX_BODY)
             if record.headers.get("warc-truncated") and not body:
                 raise UnreadableError(
@@ -166,9 +170,9 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
             raise UnreadableError(f"the page is longer than {MAX_BODY:,} bytes")
     except UnreadableError as error:
         return error_page(file, record, str(error))
-    content_type = media.page_type(declared, identified, body)
+    content_type = media.TEXT if policy and body else media.page_type(declared, identified, body)
     if content_type not in media.PAGE_TYPES:
-        others[content_type] += 1
+        others[media.kind_of(content_type)] += 1
         return None
     charset = media.charset(declared)
     return RawPage(
@@ -176,7 +180,7 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
         offset=record.offset,
         length=record.end - record.offset,
         record_id=record.headers.get("warc-record-id", ""),
-        url=record.headers.get("warc-target-uri", "").strip("<>"),
+        url=url,
         date="" if (date := record.headers.get("warc-date", "")) == NO_DATE else date,
         payload_digest="sha256:" + hashlib.sha256(body).hexdigest(),
         content_type=content_type,

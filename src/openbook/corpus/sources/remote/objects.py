@@ -1,0 +1,104 @@
+"""Object stores and whatever else fsspec speaks: listing, and one file in pieces that can be resumed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from openbook.corpus.sources.remote.backoff import PassingError
+from openbook.corpus.sources.remote.partial import Partial, Version
+from openbook.errors import OpenbookError
+
+_PIECE = 16 << 20
+_TAGS = ("ETag", "etag", "md5Hash", "content_md5", "checksum")
+_TIMES = ("LastModified", "last_modified", "mtime", "created")
+
+
+class Objects:
+    """Endpoints, regions and keys come from the environment (`AWS_…`, `FSSPEC_…`), never from the recipe."""
+
+    def __init__(self, arriving: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
+        """What comes goes through `arriving`."""
+        self.arriving = arriving
+        self._systems: dict[str, Any] = {}
+
+    def _open(self, url: str) -> tuple[Any, str]:
+        """File system and path in it."""
+        scheme = urlsplit(url).scheme
+        try:
+            import fsspec
+
+            if scheme not in self._systems:
+                self._systems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True)
+            return self._systems[scheme], self._systems[scheme]._strip_protocol(url)
+        except (ImportError, ValueError) as error:
+            raise OpenbookError(
+                f"{url}: files of {scheme}:// cannot be read here ({error}). "
+                "Run `pip install 'openbook[remote]'` for s3://, or install the fsspec package of this protocol."
+            ) from None
+
+    def _anonymous(self, url: str) -> None:
+        """Go on without keys in a store of the S3 kind, for what everyone may read."""
+        import fsspec
+
+        scheme = urlsplit(url).scheme
+        self._systems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, anon=True)
+
+    def _ask(self, url: str, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the file system. Raises PassingError or OpenbookError for whatever goes wrong."""
+        system, path = self._open(url)
+        try:
+            return getattr(system, name)(path, *arguments, **options)
+        except FileNotFoundError:
+            raise OpenbookError(f"there is no file at {url}; look at the address.") from None
+        except PermissionError as error:
+            raise OpenbookError(
+                f"{url} is not for everyone ({str(error)[:200]}); keys come from the environment."
+            ) from None
+        except Exception as error:  # each protocol's library has errors of its own
+            if type(error).__name__ == "NoCredentialsError":
+                self._anonymous(url)
+                return self._ask(url, name, *arguments, **options)
+            raise PassingError(f"{type(error).__name__}: {str(error)[:200]}") from None
+
+    def expand(self, pattern: str) -> list[str]:
+        """The addresses that a glob names, in order."""
+        system, _ = self._open(pattern)
+        return sorted(system.unstrip_protocol(path) for path in self._ask(pattern, "glob"))
+
+    def _version(self, url: str) -> Version:
+        info = self._ask(url, "info", **({"refresh": True} if urlsplit(url).scheme in ("s3", "s3a") else {}))
+        if info.get("type") == "directory":
+            raise OpenbookError(f"{url} is a folder; name its files, or end the address with /*.")
+        tag = next((info[key] for key in ("ETag", "etag", "md5Hash", "content_md5", "checksum") if info.get(key)), None)
+        modified = next(
+            (info[key] for key in ("LastModified", "last_modified", "mtime", "created") if info.get(key)), ""
+        )
+        if info.get("size") is None:
+            raise OpenbookError(
+                f"{url}: the store does not say how long the file is, so it cannot be known to be whole."
+            )
+        return Version(None if tag is None else str(tag), str(modified) or None, int(info["size"]))
+
+    def transfer(self, url: str, partial: Partial, held: Version | None) -> bool:
+        """Bring the partial file to its end; False when the version held is still the one there."""
+        version, before = self._version(url), partial.size
+        if held is not None and version.tag is not None and version == held:
+            return False
+        if partial.version != version:
+            partial.begin(version)
+        assert version.size is not None
+        partial.append(url, self.arriving(self._pieces(url, partial.size, version.size)), before)
+        partial.path.touch()
+        partial.checked()
+        if self._version(url) != version:
+            partial.discard()
+            raise PassingError("the file changed while it was downloaded")
+        return True
+
+    def _pieces(self, url: str, start: int, size: int) -> Iterator[bytes]:
+        while start < size:
+            piece = self._ask(url, "cat_file", start=start, end=min(start + _PIECE, size))
+            if not piece:
+                raise PassingError(f"nothing came at byte {start:,} of {size:,}")
+            yield piece
+            start += len(piece)
