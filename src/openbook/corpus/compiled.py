@@ -33,10 +33,10 @@ class _Cache(FunctionCache):
         return (*super()._index_key(sig, codegen), _SOURCES)  # type: ignore[no-untyped-call]
 
 
-def kernel(function: Any = None, *, inline: str = "never") -> Any:
+def kernel(function: Any = None, *, inline: bool = False) -> Any:
     """Decorator: compiled at first use, kept on disk, without the interpreter's lock."""
     if function is None:
         return partial(kernel, inline=inline)
-    made: Any = numba.njit(nogil=True, inline=inline)(function)
+    made: Any = numba.njit(nogil=True, inline="always" if inline else "never")(function)
     made._cache = _Cache(function)  # type: ignore[no-untyped-call]
     return made

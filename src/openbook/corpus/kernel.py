@@ -35,7 +35,7 @@ _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _S33 = np.uint64(33)
 
 
-@kernel(inline="always")
+@kernel(inline=True)
 def mix(h: Any) -> Any:
     """The finalizer of MurmurHash3 (Appleby): every bit of the input moves every bit of the output."""
     h ^= h >> _S33
@@ -45,7 +45,7 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S33)
 
 
-@kernel(inline="always")
+@kernel(inline=True)
 def _among(point: Any, some: Any) -> Any:
     for one in some:  # noqa: SIM110 (numba compiles no generator)
         if point == one:
@@ -53,7 +53,7 @@ def _among(point: Any, some: Any) -> Any:
     return False
 
 
-@kernel(inline="always")
+@kernel(inline=True)
 def _put(out: Any, at: Any, point: Any) -> Any:
     """Append one code point as UTF-8."""
     if point < 0x80:
@@ -75,7 +75,7 @@ def _put(out: Any, at: Any, point: Any) -> Any:
     return at + 4
 
 
-@kernel(inline="always")
+@kernel(inline=True)
 def _is_greek(point: Any) -> Any:
     return _GREEK_FIRST <= point <= _GREEK_LAST or _GREEK_MORE_FIRST <= point <= _GREEK_MORE_LAST
 

@@ -30,7 +30,7 @@ def power(n: Any) -> Any:
     return value
 
 
-@kernel(inline="always")
+@kernel(inline=True)
 def run_hash(prefix: Any, start: Any, n: Any, factor: Any) -> Any:
     """Hash of the n words from `start`; factor = power(n)."""
     return mix(prefix[start + n] - prefix[start] * factor)
