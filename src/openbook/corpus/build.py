@@ -103,12 +103,14 @@ def _scan(
         with context.progress.task("train classifiers", None):
             figures["quality"] = quality.make(settings.quality, annotated, base, work)
     asked = settings.languages if settings.languages is not None else tuple(LANGUAGES)
+    # Without the bounds: what is found does not depend on them.
+    unbound = tuple(one.model_copy(update={"min": None, "max": None, "language": {}}) for one in settings.quality)
     tasks = [
         scan.ScanTask(
             part,
             _scanned(pieces, number),
             asked,
-            settings.quality,
+            unbound,
             settings.decontaminate,
             index if counted else None,
             base,

@@ -76,7 +76,8 @@ def write_index(
 def scan_part(task: ScanTask) -> int:
     """Write the findings of one part; returns how many texts were looked at."""
     index = _index(task.index, _stamp(task.index)) if task.index is not None else None
-    scorer = _scorer(task.quality, task.base, task.work, _stamp(task.work / "quality")) if task.quality else None
+    asked = tuple(one.model_dump_json() for one in task.quality)
+    scorer = _scorer(asked, task.base, task.work, _stamp(task.work / "quality" / "index.json")) if asked else None
     seen = 0
     with atomic_path(task.out) as temporary, pq.ParquetWriter(temporary, SCANNED, compression="zstd") as writer:
         columns = ["text", "language", "rejected_by"]
@@ -133,10 +134,10 @@ def _index(path: Path, stamp: int) -> "Index":
 
 
 @lru_cache(1)
-def _scorer(settings: tuple[QualitySettings, ...], base: Path, work: Path, stamp: int) -> "Scorer":
+def _scorer(settings: tuple[str, ...], base: Path, work: Path, stamp: int) -> "Scorer":
     from openbook.corpus.quality import Scorer
 
-    return Scorer(settings, base, work)
+    return Scorer([QualitySettings.model_validate_json(one) for one in settings], base, work)
 
 
 def contamination_rows(scanned: Sequence[Path], parts: Sequence[Path]) -> bytes:

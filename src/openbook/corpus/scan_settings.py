@@ -53,7 +53,7 @@ class QualitySettings(Bounds):
     good: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
     """Sources whose texts are good, and bad, examples."""
-    most_texts: Annotated[int, Field(ge=100)] = 20_000
+    most_texts: Annotated[int, Field(ge=100)] = 5_000
     """Examples of a language and label that are used, chosen by the hash of their text."""
     model: str | None = None
     """A fastText classifier (.bin), relative to the recipe."""
