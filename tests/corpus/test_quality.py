@@ -123,6 +123,14 @@ def test_intervals_are_those_of_the_published_formulas() -> None:
     assert (found["low"], found["high"]) == (pytest.approx(0.2553, abs=1e-4), pytest.approx(0.3662, abs=1e-4))
     area = quality.area(np.array([0.9, 0.8, 0.3, 0.5, 0.2, 0.1]), np.array([1, 1, 1, 0, 0, 0], bool))
     assert area["value"] == pytest.approx(8 / 9, abs=1e-4)
+    assert area["low"] < 8 / 9 < area["high"] <= 1
+    # The standard error of Hanley and McNeil 1982, formula 2, for an area of .866 and 50 texts of each kind: .0370.
+    ranks = np.random.default_rng(1).normal(size=100) + np.where(np.arange(100) < 50, 1.19, 0.0)
+    found = quality.area(ranks, np.arange(100) < 50)
+    assert (found["high"] - found["low"]) / (2 * 1.96) == pytest.approx(0.0370, abs=0.002)
+    assert found["value"] == pytest.approx(0.866)
+    whole = quality.area(np.arange(60.0), np.arange(60) >= 30)
+    assert whole["value"] == whole["high"] == 1.0 and 0.85 < whole["low"] < 0.97, "no certainty from 60 texts"
     assert quality.area(np.array([0.5, 0.5]), np.array([True, False]))["value"] == 0.5
 
 

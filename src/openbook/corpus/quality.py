@@ -189,15 +189,27 @@ def accuracy(said: NDArray[np.bool_], good: NDArray[np.bool_]) -> dict[str, floa
 
 
 def area(scores: NDArray[np.float64], good: NDArray[np.bool_]) -> dict[str, float]:
-    """Area under the ROC curve, with the 95 % interval of Hanley and McNeil (1982)."""
+    """Area under the ROC curve, with the 95 % interval of Newcombe 2006 (Stat. Med. 25:559, method 5): Hanley and
+    McNeil's variance taken at the ends of the interval, so that it has a width at 1 too."""
     ups, downs = np.sort(scores[good]), np.sort(scores[~good])
     below, not_above = np.searchsorted(downs, ups, "left"), np.searchsorted(downs, ups, "right")
     value = float((below + not_above).sum()) / (2 * ups.size * downs.size)
-    first, second = value / (2 - value), 2 * value * value / (1 + value)
-    spread = value * (1 - value) + (ups.size - 1) * (first - value**2) + (downs.size - 1) * (second - value**2)
-    reach = 1.96 * float(np.sqrt(max(spread, 0.0) / (ups.size * downs.size)))
-    low, high = max(value - reach, 0.0), min(value + reach, 1.0)
+    low, high = (_bound(value, end, ups.size, downs.size) for end in (0.0, 1.0))
     return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4), "n": good.size}
+
+
+def _bound(value: float, end: float, ups: int, downs: int) -> float:
+    """The area, between `value` and `end`, whose own 95 % interval ends at `value`; by bisection."""
+    inside, outside = value, end
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        pairs = (ups + downs) / 2 - 1
+        spread = middle * (1 - middle) * (1 + pairs * ((1 - middle) / (2 - middle) + middle / (1 + middle)))
+        if abs(middle - value) <= 1.96 * float(np.sqrt(spread / (ups * downs))):
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
 def fasttext_model(path: Path, label: str) -> Any:
