@@ -73,6 +73,41 @@ def test_gopher_on_a_text_counted_by_hand() -> None:
     assert found["distinct_words"] == 3 / 12
 
 
+FERRY = (
+    "The boat comes at nine, and the boat comes at ten.\nThe boat comes at nine, and the boat comes at ten.\n\n"
+    "Nobody knows why the boat comes at nine, and the boat comes at ten, but it comes.\n\nmenu\nmenu\n\nmenu\nmenu"
+)
+GREEK_FERRY = (
+    "Το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα. Γιατί το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα;\n\n"
+    "Το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα.\nΝαι"
+)
+PEER = (
+    *("duplicate_paragraphs", "duplicate_paragraph_characters", "duplicate_lines", "duplicate_line_characters"),
+    *(f"top_{n}_gram" for n in (2, 3, 4)),
+    *(f"duplicate_{n}_gram" for n in (5, 6, 7, 8, 9, 10)),
+    *("short_lines", "repeated_characters"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            FERRY,
+            "0.25 0.043689 0.571429 0.300971 0.291262 0.378641 0.330097 0.325243 0.281553 0.213592 0.247573 0.291262 "
+            "0.325243 0.571429 0.314721",
+        ),
+        (
+            GREEK_FERRY,
+            "0 0 0 0 0.258278 0.357616 0.476821 0.403974 0.344371 0.397351 0.450331 0.245033 0.251656 0.333333 0",
+        ),
+    ],
+)
+def test_repetition_is_what_datatrove_0_10_1_finds_on_the_same_words(text: str, values: str) -> None:
+    found = measure(text)
+    assert [round(found[name], 6) for name in PEER] == [float(value) for value in values.split()]
+
+
 def test_c4_leaves_lines_of_three_words_without_javascript_or_banners() -> None:
     text = "\n".join(
         [
