@@ -9,11 +9,13 @@ import numpy as np
 import orjson
 import pytest
 
+from openbook import pipeline
 from openbook.corpus import CorpusSettings
 from openbook.corpus.decide import judge
 from openbook.corpus.derive import derive, derive_files
 from openbook.corpus.filter import thresholds
 from openbook.errors import OpenbookError
+from openbook.recipe import load
 from tests.corpus import build
 from tests.end_to_end.conftest import openbook
 
@@ -77,6 +79,31 @@ def test_from_a_sample_to_a_corpus_whose_books_name_it(tmp_path: Path) -> None:
     assert (applied["language"], applied["sources"]) == ("mt", ["crawl"])
     rejected = orjson.loads((corpus / "funnel.json").read_bytes())["lines"][0]["rejected"]
     assert sum(count for rule, count in rejected.items() if rule.startswith("repetition:")) >= 1
+    only_the_corpus_step_runs_again(tmp_path)
+
+
+def only_the_corpus_step_runs_again(folder: Path) -> None:
+    """Another threshold, classifier or evaluation set extracts no page, and a set whose content changed is seen."""
+    build.jsonl(folder / "exam.jsonl", [{"question": "One?"}])
+    recipe = folder / "recipe.toml"
+    before = recipe.read_text(encoding="utf-8")
+
+    def stale() -> dict[str, tuple[str, ...]]:
+        steps = pipeline.steps(load(recipe), folder)
+        return {one.step.name: one.reasons for one in pipeline.plan(steps[:4], folder / "runs" / "derived")}
+
+    assert stale()["corpus"] == ()
+    for more, reason in (
+        ("[corpus.filter.words]\nmin = 3\n", "corpus.filter.words"),
+        ('[[corpus.quality]]\nname = "edu"\ngood = ["crawl"]\nbad = ["other"]\n', "corpus.quality"),
+        ('[corpus.decontaminate]\nagainst = ["exam.jsonl"]\n', "corpus.decontaminate.against"),
+    ):
+        recipe.write_text(
+            before.replace("[corpus.filter.words.", f"{more}\n[corpus.filter.words.", 1), encoding="utf-8"
+        )
+        found = stale()
+        assert found["annotated"] == () and any(one.startswith(reason) for one in found["corpus"]), found
+    assert any("files beside the sources" in one for one in stale()["corpus"])
 
 
 def test_misuse_of_the_verb_is_answered_with_a_sentence(tmp_path: Path) -> None:

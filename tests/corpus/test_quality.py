@@ -90,6 +90,18 @@ def test_two_sources_are_a_sample_and_a_threshold_rejects_with_the_score(pages: 
     assert all(row["measure"] == dict(row["quality"])["edu"] < 0.5 for row in rejected)
 
 
+def test_nothing_is_learned_from_what_is_left_out_by_name(pages: Annotated, tmp_path: Path) -> None:
+    asked = {"profile": "messages", "quality": [{"name": "edu", "good": ["good"], "bad": ["bad"]}]}
+    for name, optouts in (("all", []), ("fewer", [f"u:en:{number}" for number in range(40)])):
+        settings = CorpusSettings.model_validate({**asked, "optouts": {"urls": optouts}})
+        run_corpus(settings, pages, tmp_path / name, build.context(tmp_path))
+    counts = [
+        orjson.loads((tmp_path / name / "quality/index.json").read_bytes())["edu"]["languages"]["en"]
+        for name in ("all", "fewer")
+    ]
+    assert [one["good"] + one["bad"] for one in counts] == [240, 200]
+
+
 def test_the_same_examples_give_the_same_bytes(pages: Annotated, tmp_path: Path) -> None:
     rows = examples(400)
     for name, order in (("one", rows), ("two", rows[::-1] + rows[:50])):

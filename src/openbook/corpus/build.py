@@ -101,7 +101,7 @@ def _scan(
         from openbook.corpus import quality
 
         with context.progress.task("train classifiers", None):
-            figures["quality"] = quality.make(settings.quality, annotated, base, work)
+            figures["quality"] = quality.make(settings, annotated, base, work)
     asked = settings.languages if settings.languages is not None else tuple(LANGUAGES)
     # Without the bounds: what is found does not depend on them.
     unbound = tuple(one.model_copy(update={"min": None, "max": None, "language": {}}) for one in settings.quality)

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from openbook.books.digest import sha256_file
 from openbook.books.store import write_bytes
-from openbook.corpus import samples
+from openbook.corpus import rights, samples
+from openbook.corpus.optouts import OptOuts
+from openbook.corpus.robots import Site, host_of, sites
 from openbook.corpus.scan_settings import QualitySettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from openbook.corpus.annotated import Annotated
+    from openbook.corpus.settings import CorpusSettings
 
 FOLDER = "quality"
 """In the corpus: NAME/CODE.safetensors, and index.json with the figures."""
@@ -52,15 +55,20 @@ def files(settings: Sequence[QualitySettings], base: Path) -> list[Path]:
     return found
 
 
-def make(settings: Sequence[QualitySettings], annotated: "Annotated", base: Path, work: Path) -> dict[str, Any]:
+def make(settings: "CorpusSettings", annotated: "Annotated", base: Path, work: Path) -> dict[str, Any]:
     """Train what is to be trained into work/quality/; returns the figures. Raises OpenbookError for a bad sample."""
-    index = {one.name: _made(one, annotated, base, work / FOLDER / one.name) for one in settings}
+    index = {}
+    for one in settings.quality:
+        examples = _from_sources(one, settings, annotated) if one.good else _from_sample(one, base)
+        index[one.name] = _made(one, examples, base, work / FOLDER / one.name)
     if index:
         write_bytes(work / FOLDER / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2) + b"\n")
     return index
 
 
-def _made(settings: QualitySettings, annotated: "Annotated", base: Path, folder: Path) -> dict[str, Any]:
+def _made(
+    settings: QualitySettings, examples: Iterator[tuple[str, Example]], base: Path, folder: Path
+) -> dict[str, Any]:
     from safetensors.numpy import save
 
     from openbook.corpus import logistic
@@ -69,7 +77,6 @@ def _made(settings: QualitySettings, annotated: "Annotated", base: Path, folder:
         path = base / settings.model
         fasttext_model(path, settings.label)
         return {"model": samples.name(path, base), "sha256": sha256_file(path), "label": settings.label}
-    examples = _from_sources(settings, annotated) if settings.good else _from_sample(settings, base)
     best = _chosen(examples, settings.most_texts)
     figures: dict[str, Any] = {}
     featurize = logistic.Featurizer()
@@ -136,21 +143,35 @@ def good_label(label: Any, good_from: float, path: Path) -> bool:
     return said in _GOOD
 
 
-def _from_sources(settings: QualitySettings, annotated: "Annotated") -> Iterator[tuple[str, Example]]:
+def _from_sources(
+    settings: QualitySettings, corpus: "CorpusSettings", annotated: "Annotated"
+) -> Iterator[tuple[str, Example]]:
+    """Of pages that are left out by name or for their rights nothing is learned either."""
     import pyarrow.parquet as pq
 
+    optouts, known = OptOuts(corpus.optouts), sites(annotated.policy_files())
     seen: set[str] = set()
-    columns = ["source", "language", "text", "rejected_by"]
+    columns = ["id", "url", "source", "language", "text", "license", "reservations", "unreadable", "rejected_by"]
     for part in annotated.parts:
         for batch in pq.ParquetFile(part).iter_batches(512, columns=columns):
             for row in batch.to_pylist():
                 if row["rejected_by"] is None and row["source"] in (*settings.good, *settings.bad):
                     seen.add(row["source"])
-                    if row["language"] in (settings.languages or LANGUAGES):
+                    allowed = optouts.reason(row["id"], row["url"]) is None and not _excluded(row, known, corpus.rights)
+                    if allowed and row["language"] in (settings.languages or LANGUAGES):
                         yield row["language"], _example(row["text"], row["source"] in settings.good)
     missing = sorted({*settings.good, *settings.bad} - seen)
     if missing:
         raise OpenbookError(f"[[corpus.quality]] {settings.name}: no text comes from a source {missing[0]!r}.")
+
+
+def _excluded(row: Mapping[str, Any], known: Mapping[str, Site], policy: rights.RightsPolicy) -> bool:
+    reservations, unreadable = list(row["reservations"] or ()), list(row["unreadable"] or ())
+    site = known.get(host_of(row["url"])) if known else None
+    if site is not None:
+        reservations += site.reservations(row["url"])
+        unreadable += site.unreadable
+    return rights.decide(policy, row["license"], reservations, unreadable)[0] == "excluded"
 
 
 def _example(text: str, good: bool) -> Example:
