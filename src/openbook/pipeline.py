@@ -30,6 +30,7 @@ from openbook.books.record import (
 )
 from openbook.context import Context
 from openbook.corpus import Annotated, Corpus, parallel, sources
+from openbook.corpus.samples import listing
 from openbook.errors import OpenbookError
 from openbook.model import export, final_checkpoint
 from openbook.recipe import Recipe
@@ -72,6 +73,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     """The steps of a recipe, in the order of the flow. `base` is the folder that its paths are relative to."""
     languages = list(recipe.languages)
     wanted = recipe.corpus.model_copy(update={"languages": tuple(languages)})
+    beside_sources = corpus.corpus_files(recipe.corpus, base)
     exported = recipe.export.model_copy(
         update={
             "name": recipe.export.name or recipe.name,
@@ -121,8 +123,12 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
             "corpus",
             corpus.VERSION,
             {"corpus": wanted},
-            ["annotated"],
-            lambda f, work, context: corpus.run_corpus(wanted, Annotated.open(f["annotated"]), work, context),
+            ["annotated", "parallel"],
+            lambda f, work, context: corpus.run_corpus(
+                wanted, Annotated.open(f["annotated"]), work, context, base, parallel.ParallelText.open(f["parallel"])
+            ),
+            {"files beside the sources": listing(beside_sources, base)} if beside_sources else {},
+            beside_sources,
         ),
         step(
             "tokenizer",

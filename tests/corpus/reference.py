@@ -5,11 +5,18 @@ Gopher: Rae et al. 2021, A.1.1. C4: Raffel et al. 2020, 2.2. FineWeb: Penedo et 
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import regex
 
-IDEOGRAPH = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-NO_SPACES = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+IDEOGRAPH = (
+    "\u3005-\u3007\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua48f"
+    "\uf900-\ufaff\uff66-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+NO_SPACES = (
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f"
+    "\ua980-\ua9df\ua9e0-\ua9ff\uaa60-\uaa7f"
+)
 LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}--[{IDEOGRAPH}{NO_SPACES}]]"
 JOINERS = "['’\\-‐‑·\u00ad\u200c\u200d]"
 WORD = rf"{LETTERS}+(?:(?:{JOINERS}|(?<=\p{{N}})[.,:](?=\p{{N}})){LETTERS}+)*"
@@ -18,6 +25,11 @@ TOKEN = regex.compile(
     rf"|(?P<word>{WORD})|(?P<symbol>(\S)\5*)",
     regex.V1,
 )
+
+MARKS = "(?:[.!?…։؟۔؞।॥။።፧፨។៕᙮᠃᠉‼‽⁇⁈⁉。﹒﹖﹗！．？｡⸮჻՞՜᱾᱿꯫᥄᥅꧉܀܁܂\u037e]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);)"
+CLOSERS = "[\"'”’“»«›‹)\\]}]"
+ENDS = regex.compile(rf"{MARKS}{CLOSERS}*$")
+SENTENCE = regex.compile(rf"[。！？｡](?:{MARKS}|{CLOSERS})*|{MARKS}(?:{MARKS}|{CLOSERS})*(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,26 @@ def duplicate_grams(words: list[str], n: int) -> int:
     return characters
 
 
+def c4(lines: list[str]) -> dict[str, float]:
+    """The line rules without the phrases, which are data: three words or more, none over 1,000 characters, no word that
+    begins with "javascript"; sentences in the lines that are left, what stands behind the last mark being one."""
+    split = [[token.text.lower() for token in tokens(line) if token.kind != "symbol"] for line in lines]
+    scripts = [any(word.startswith("javascript") for word in words) for words in split]
+    left = [
+        line
+        for line, words, script in zip(lines, split, scripts, strict=True)
+        if len(words) >= 3 and not script and max(map(len, line.split())) <= 1000
+    ]
+    every = [word for words in split for word in words]
+    return {
+        "brace_lines": sum("{" in line for line in lines),
+        "script_lines": sum(scripts) / len(lines),
+        "left_lines": len(left) / len(lines),
+        "lorem_ipsum": sum(pair == ("lorem", "ipsum") for pair in pairwise(every)),
+        "sentences": sum(len(SENTENCE.findall(line.strip())) + (not ENDS.search(line.strip())) for line in left),
+    }
+
+
 def measures(text: str) -> dict[str, float]:
     found = tokens(text)
     all_words = [token.text for token in found]
@@ -101,6 +133,8 @@ def measures(text: str) -> dict[str, float]:
             "repeated_characters": repeats(lines)[1] / len(text.replace("\n", "")),
             "short_lines": sum(len(line) <= 30 for line in lines) / rows,
             "line_feeds": (rows - 1) / count,
+            "terminal_lines": sum(bool(ENDS.search(line.strip())) for line in lines) / rows,
+            **c4(lines),
         }
     for n in (2, 3, 4):
         values[f"top_{n}_gram"] = top_gram(all_words, n) / size if size else 0

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openbook.corpus.characters import fold
+from openbook.corpus.filter import data
 from openbook.corpus.statistics import INDEX, MEASURES, measure, word_lists
 from openbook.corpus.words import lists
+from openbook.languages import LANGUAGES
 from tests.corpus import reference
 
 PAGES = sorted((Path(__file__).parent.parent / "pages").glob("*/*.html"))
@@ -71,6 +73,41 @@ def test_gopher_on_a_text_counted_by_hand() -> None:
     assert found["distinct_words"] == 3 / 12
 
 
+FERRY = (
+    "The boat comes at nine, and the boat comes at ten.\nThe boat comes at nine, and the boat comes at ten.\n\n"
+    "Nobody knows why the boat comes at nine, and the boat comes at ten, but it comes.\n\nmenu\nmenu\n\nmenu\nmenu"
+)
+GREEK_FERRY = (
+    "Το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα. Γιατί το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα;\n\n"
+    "Το πλοίο έρχεται στις εννιά το πρωί κάθε μέρα.\nΝαι"
+)
+PEER = (
+    *("duplicate_paragraphs", "duplicate_paragraph_characters", "duplicate_lines", "duplicate_line_characters"),
+    *(f"top_{n}_gram" for n in (2, 3, 4)),
+    *(f"duplicate_{n}_gram" for n in (5, 6, 7, 8, 9, 10)),
+    *("short_lines", "repeated_characters"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            FERRY,
+            "0.25 0.043689 0.571429 0.300971 0.291262 0.378641 0.330097 0.325243 0.281553 0.213592 0.247573 0.291262 "
+            "0.325243 0.571429 0.314721",
+        ),
+        (
+            GREEK_FERRY,
+            "0 0 0 0 0.258278 0.357616 0.476821 0.403974 0.344371 0.397351 0.450331 0.245033 0.251656 0.333333 0",
+        ),
+    ],
+)
+def test_repetition_is_what_datatrove_0_10_1_finds_on_the_same_words(text: str, values: str) -> None:
+    found = measure(text)
+    assert [round(found[name], 6) for name in PEER] == [float(value) for value in values.split()]
+
+
 def test_c4_leaves_lines_of_three_words_without_javascript_or_banners() -> None:
     text = "\n".join(
         [
@@ -106,6 +143,14 @@ def test_dummy_text_and_braces_are_seen() -> None:
         ("It does not,", 0),
         ("menu", 0),
         ("…", 1),
+        ("Πού είναι το βιβλίο;", 1),
+        ("Πού είναι το βιβλίο\u037e", 1),
+        ("int a;", 0),
+        ("هل هذا كتاب؟", 1),
+        ("यह एक किताब है।", 1),
+        ("ይህ መጽሐፍ ነው።", 1),
+        ("នេះជាសៀវភៅ។", 1),
+        ("ეს არის წიგნი.", 1),
     ],
 )
 def test_fineweb_knows_the_terminal_marks_of_other_scripts(line: str, terminal: int) -> None:
@@ -114,7 +159,45 @@ def test_fineweb_knows_the_terminal_marks_of_other_scripts(line: str, terminal: 
 
 def test_words_of_scripts_without_spaces_are_not_one_long_word() -> None:
     assert measure("人人生而自由,在尊严和权利上一律平等。")["words"] == 17
-    assert measure("เราทุกคนเกิดมาอย่างอิสระ")["word_length"] <= 4
+    assert measure("すべての人間は自由である。")["words"] == 12
+    for text in (
+        "เราทุกคนเกิดมาอย่างอิสระ",
+        "ມະນຸດທຸກຄົນເກີດມາມີກຽດສັກສີ",
+        "មនុស្សទាំងអស់កើតមកមានសេរីភាព",
+        "လူတိုင်းသည်တူညီလွတ်လပ်သော",
+        "ꦱꦧꦼꦤ꧀ꦮꦺꦴꦁꦏꦭꦲꦶꦂꦲꦏꦺ",
+    ):
+        assert measure(text)["word_length"] <= 4, text
+        assert measure(text)["words"] >= 5, text
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "Please enable JavaScript to see this page."),
+        ("fi", "Ota JavaScriptin suoritus käyttöön tällä sivulla."),
+        ("hu", "Kapcsolja be a JavaScriptet a böngészőben."),
+        ("tr", "Bu sayfa için JavaScript'i etkinleştirin."),
+        ("mk", "Овозможете Џаваскрипт за оваа страница."),
+        ("ka", "ჩართეთ ჯავასკრიპტი ამ გვერდისთვის."),
+    ],
+)
+def test_lines_about_scripts_are_seen_with_endings_and_in_other_letters(language: str, line: str) -> None:
+    assert measure(line, lists(language))["script_lines"] == 1
+    assert measure("One of the lines that say nothing of it.", lists(language))["script_lines"] == 0
+
+
+def test_dummy_text_is_seen_in_other_letters() -> None:
+    assert measure("Лорем ипсум је текст без смисла.", lists("sr-Cyrl"))["lorem_ipsum"] == 1
+    assert measure("Lorem ipsum dolor sit amet.", lists("sr-Cyrl"))["lorem_ipsum"] == 1
+
+
+def test_every_language_of_the_table_has_words_of_its_own_and_none_is_lost() -> None:
+    for code in LANGUAGES:
+        row = data("words")[code]
+        found = lists(code)
+        assert len(found.stop_words) == len(set(row["stop_words"])) >= 8, code
+        assert len(found.phrases) == len(row["phrases"]) >= 1, code
 
 
 def test_signature_estimates_the_similarity_of_two_texts() -> None:

@@ -14,6 +14,7 @@ from openbook.corpus.settings import ANNOTATE_VERSION, VERSION, AnnotateSettings
 if TYPE_CHECKING:
     from openbook.books.record import Outcome
     from openbook.context import Context
+    from openbook.corpus.parallel import ParallelText
     from openbook.corpus.sources import Sources
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Annotated",
     "Corpus",
     "CorpusSettings",
+    "corpus_files",
     "run_annotate",
     "run_corpus",
 ]
@@ -35,8 +37,28 @@ def run_annotate(settings: AnnotateSettings, sources: "Sources", work: Path, con
     return annotation.run(settings, sources, work, context)
 
 
-def run_corpus(settings: CorpusSettings, annotated: Annotated, work: Path, context: "Context") -> "Outcome":
-    """annotated/ -> corpus/: what is kept. Raises OpenbookError when nothing is."""
+def run_corpus(
+    settings: CorpusSettings,
+    annotated: Annotated,
+    work: Path,
+    context: "Context",
+    base: Path = Path(),
+    parallel: "ParallelText | None" = None,
+) -> "Outcome":
+    """annotated/ -> corpus/: what is kept. Raises OpenbookError when nothing is.
+
+    `base`: the folder that the settings' paths are relative to. `parallel`: text that nothing kept may hold.
+    """
     from openbook.corpus import build
 
-    return build.run(settings, annotated, work, context)
+    return build.run(settings, annotated, work, context, base, parallel)
+
+
+def corpus_files(settings: CorpusSettings, base: Path) -> list[Path]:
+    """Files outside of the run that decide over the corpus: samples, classifiers, evaluation sets.
+
+    Raises OpenbookError for what is not there.
+    """
+    from openbook.corpus import decontaminate, quality
+
+    return decontaminate.files(settings.decontaminate, base) + quality.files(settings.quality, base)

@@ -15,24 +15,36 @@ from openbook.books import merkle
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
-from openbook.corpus import deal, ledger
+from openbook.corpus import deal, decontaminate, ledger, scan
 from openbook.corpus.annotated import Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
-from openbook.corpus.filter import PROFILES, check_overrides
+from openbook.corpus.filter import PROFILES, applied, check_overrides
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
+from openbook.corpus.parallel import ParallelText
 from openbook.corpus.settings import CorpusSettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES, language
 
 PIECES = ".pieces"
 POLICIES = "policies.json"
+THRESHOLDS = "thresholds.json"
+"""In the corpus: the bounds that were applied, by language and source."""
 
 
-def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Context) -> Outcome:
-    """Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages."""
+def run(
+    settings: CorpusSettings,
+    annotated: Annotated,
+    work: Path,
+    context: Context,
+    base: Path = Path(),
+    parallel: ParallelText | None = None,
+) -> Outcome:
+    """`base`: the folder that paths in the settings are relative to. `parallel`: to hold texts against.
+
+    Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages."""
     check_overrides(settings.filter)
     for code in settings.languages or ():
         language(code)
@@ -41,14 +53,20 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     pieces.mkdir(parents=True, exist_ok=True)
     parts = annotated.parts
     write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
+    figures = _scan(settings, annotated, pieces, work, context, base, parallel)
     book = _decide(settings, parts, pieces, context)
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, pieces, work, context)
+    scanned = [path for path in (_scanned(pieces, number) for number in range(len(parts))) if path.exists()]
+    if scanned:
+        write_bytes(work / decontaminate.TABLE, scan.contamination_rows(scanned, parts))
     funnel = Funnel.of(book, annotated.not_pages())
     write_bytes(work / "funnel.json", funnel.json())
     index = _index(book)
     write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    met = [(line.language, line.source, settings.profiles.get(line.source, settings.profile)) for line in funnel.lines]
+    write_bytes(work / THRESHOLDS, orjson.dumps(applied(met, settings.filter), option=orjson.OPT_INDENT_2) + b"\n")
     write_report(work, funnel, index, settings)
     shutil.rmtree(pieces)
     counts: dict[str, int | float] = {
@@ -59,13 +77,65 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
         "bytes": int(book.bytes[book.rule == -1].sum()),
         "languages": len(index["languages"]),
     }
-    return Outcome(counts=counts, roots={"documents": index["root"]})
+    return Outcome(counts=counts, measures=figures, roots={"documents": index["root"]})
+
+
+def _scan(
+    settings: CorpusSettings,
+    annotated: Annotated,
+    pieces: Path,
+    work: Path,
+    context: Context,
+    base: Path,
+    parallel: ParallelText | None,
+) -> dict[str, Any]:
+    """Classifiers, and what they and the evaluation sets say of each text; returns their figures."""
+    for path in pieces.glob("scanned-*"):  # of a killed run
+        path.unlink()
+    index = pieces / "evaluation.npz"
+    counted = scan.write_index(settings.decontaminate, base, parallel, index)
+    if counted is None and not settings.quality:
+        return {}
+    figures: dict[str, Any] = {"evaluation_sets": counted} if counted else {}
+    if settings.quality:
+        from openbook.corpus import quality
+
+        with context.progress.task("train classifiers", None):
+            figures["quality"] = quality.make(settings, annotated, base, work)
+    asked = settings.languages if settings.languages is not None else tuple(LANGUAGES)
+    # Without the bounds: what is found does not depend on them.
+    unbound = tuple(one.model_copy(update={"min": None, "max": None, "language": {}}) for one in settings.quality)
+    tasks = [
+        scan.ScanTask(
+            part,
+            _scanned(pieces, number),
+            asked,
+            unbound,
+            settings.decontaminate,
+            index if counted else None,
+            base,
+            work,
+        )
+        for number, part in enumerate(annotated.parts)
+    ]
+    with context.progress.task("scan texts", len(tasks), "parts") as bar:
+        for _ in context.engine.map(scan.scan_part, tasks, lambda _: bar.advance()):
+            pass
+    return figures
+
+
+def _scanned(pieces: Path, number: int) -> Path:
+    return pieces / f"scanned-{number:06d}.parquet"
 
 
 def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context) -> Ledger:
     """Every verdict. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
-    tasks = [DecideTask(part, out, settings, pieces / POLICIES) for part, out in zip(parts, verdicts, strict=True)]
+    found = [path if path.exists() else None for path in (_scanned(pieces, number) for number in range(len(parts)))]
+    tasks = [
+        DecideTask(part, out, settings, pieces / POLICIES, scanned)
+        for part, out, scanned in zip(parts, verdicts, found, strict=True)
+    ]
     with context.progress.task("decide", len(tasks), "parts") as bar:
         for _ in context.engine.map(decide_part, tasks, lambda _: bar.advance()):
             pass

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 WORD, ALPHA, DIGIT, SPACE, TERMINAL, JOINER, SINGLE, QUAD = (1 << bit for bit in range(8))
 """WORD: letter, mark or number. JOINER: stands inside a word (hyphen, apostrophe). SINGLE: a word by itself (Han,
-kana). QUAD: of scripts without spaces whose words only a dictionary knows (Thai, Lao, Khmer, Burmese): four are one."""
+kana, Yi). QUAD: of scripts without spaces whose words only a dictionary knows (Thai, Lao, Burmese, Khmer, Tai Le, Tai
+Lue, Tai Tham, Balinese, Javanese): four are one."""
 
 TABLE_SIZE = 0x20000
 """Planes 0 and 1. Code points above are ideographs up to U+3FFFF, symbols beyond."""
 
-TERMINAL_MARKS = ".!?…։؟۔؞।॥။።፧፨។៕᙮᠃᠉‼‽⁇⁈⁉。﹒﹖﹗！．？｡⸮჻՞՜\u037e"
+TERMINAL_MARKS = ".!?…։؟۔؞।॥။።፧፨។៕᙮᠃᠉‼‽⁇⁈⁉。﹒﹖﹗！．？｡⸮჻՞՜᱾᱿꯫᥄᥅꧉܀܁܂\u037e"
+GREEK_QUESTION_MARK = ";"
+"""Ends a sentence behind a Greek letter: what NFC makes of U+037E, and what Greeks type."""
+GREEK = ((0x0370, 0x03FF), (0x1F00, 0x1FFF))
 WIDE_TERMINAL_MARKS = "。！？｡"
 """End a sentence without a space after them."""
 CLOSERS = "\"'”’“»«›‹)]}"
@@ -27,8 +31,14 @@ NUMBER_JOINERS = ".,:"
 BULLETS = "•-*‣◦▪●–"
 ELLIPSIS = "…"
 
-_SINGLE = ((0x3005, 0x3007), (0x3041, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
-_QUAD = ((0x0E01, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
+_SINGLE = (
+    *((0x3005, 0x3007), (0x3041, 0x30FF), (0x3105, 0x312F), (0x31A0, 0x31BF), (0x31F0, 0x31FF), (0x3400, 0x4DBF)),
+    *((0x4E00, 0x9FFF), (0xA000, 0xA48F), (0xF900, 0xFAFF), (0xFF66, 0xFF9D), (0x1B000, 0x1B16F)),
+)
+_QUAD = (
+    *((0x0E01, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x1950, 0x19DF), (0x1A20, 0x1AAF), (0x1B00, 0x1B7F)),
+    *((0xA980, 0xA9DF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F)),
+)
 
 
 def classify(character: str) -> int:

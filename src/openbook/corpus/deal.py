@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from openbook.corpus.decontaminate import joined
 from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_writer, write_table
 
 RANGE_BYTES = 48 << 20
@@ -31,6 +32,7 @@ _VERDICTS = {
     "duplicate_of": pa.string(),
     "similarity": pa.float64(),
 }
+_DECIDED = ("reservations", "quality")
 DEALT_SCHEMA = pa.schema(
     [*DOCUMENT_SCHEMA, *(field for field in REJECTED_SCHEMA if field.name not in DOCUMENT_SCHEMA.names)]
 )
@@ -41,7 +43,7 @@ class DealTask:
     part: Path
     out: Path
     decided: Path
-    """Of decide_part: the reservations of each row."""
+    """Of decide_part: reservations, quality and what stays of a text that is cut, of each row."""
     verdicts: Path
     """Columns of _VERDICTS, `target` and its number of ranges, row by row."""
 
@@ -65,7 +67,9 @@ def ranges(size: int) -> int:
 def deal_part(task: DealTask) -> list[Hand]:
     """Deal one part; returns the hands in the order of the file's row groups."""
     verdicts = pq.read_table(task.verdicts)
-    verdicts = verdicts.append_column("reservations", pq.read_table(task.decided, columns=["reservations"]).column(0))
+    decided = pq.read_table(task.decided, columns=[*_DECIDED, "pieces"])
+    for name in decided.column_names:
+        verdicts = verdicts.append_column(name, decided.column(name))
     targets, counts = verdicts.column("target").to_pylist(), verdicts.column("ranges").to_pylist()
     hands: dict[Hand, list[pa.Table]] = {}
     row = 0
@@ -87,16 +91,29 @@ def deal_part(task: DealTask) -> list[Hand]:
 
 
 def _read_columns() -> list[str]:
-    return [name for name in DEALT_SCHEMA.names if name not in _VERDICTS] + ["rejected_by"]
+    return [name for name in DEALT_SCHEMA.names if name not in (*_VERDICTS, "quality")]
 
 
 def _with_verdicts(table: pa.Table, verdicts: pa.Table) -> pa.Table:
-    given = {*_VERDICTS, "reservations"}
+    given = {*_VERDICTS, *_DECIDED}
     columns = {name: (verdicts if name in given else table).column(name) for name in DEALT_SCHEMA.names}
     removed = pc.fill_null(pc.starts_with(columns["rejected_by"], "optout:"), False)
     for name in ("text", "title"):  # what is left out by name leaves no words behind
         columns[name] = pc.if_else(removed, None, columns[name])
+    columns["text"] = _cut(columns["text"], verdicts)
     return pa.table(columns, schema=DEALT_SCHEMA)
+
+
+def _cut(texts: pa.ChunkedArray, verdicts: pa.Table) -> pa.ChunkedArray:
+    """Without what kept documents share with evaluation sets."""
+    pieces = verdicts.column("pieces")
+    cut = pc.and_(pc.is_valid(pieces), pc.is_null(verdicts.column("rejected_by")))
+    if not pc.any(cut).as_py():
+        return texts
+    whole = texts.to_pylist()
+    for row in np.flatnonzero(cut.to_numpy()).tolist():
+        whole[row] = joined(whole[row], pieces[row].as_py())
+    return pa.chunked_array([pa.array(whole, pa.string())])
 
 
 def merge(task: MergeTask) -> int:

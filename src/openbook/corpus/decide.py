@@ -1,4 +1,6 @@
-"""What becomes of each annotated page before others are looked at: language, filters, rights. Reads no text.
+"""What becomes of each annotated page before others are looked at: language, filters, quality, evaluation sets, rights.
+
+Reads no text.
 
 One task for an annotated part; its verdicts go to a small file beside, in the order of the part's rows.
 """
@@ -17,9 +19,12 @@ from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path
 from openbook.corpus import rights as right
+from openbook.corpus.decontaminate import RULE as CONTAMINATED
+from openbook.corpus.documents import QUALITY
 from openbook.corpus.filter import RULES, STAGE_OF, Thresholds, thresholds
 from openbook.corpus.optouts import OptOuts
 from openbook.corpus.robots import Site, host_of, sites
+from openbook.corpus.scan import SPANS
 from openbook.corpus.settings import CorpusSettings
 from openbook.languages import LANGUAGES
 
@@ -53,6 +58,8 @@ VERDICTS = pa.schema(
         ("measure", pa.float64()),
         ("exact", pa.binary(16)),
         ("signature", pa.binary()),
+        ("quality", QUALITY),
+        ("pieces", SPANS),
     ]
 )
 NOT_ASKED = "identify:language-not-asked"
@@ -66,12 +73,15 @@ class DecideTask:
     settings: CorpusSettings
     policies: Path
     """JSON: Annotated.policy_files()."""
+    scanned: Path | None = None
+    """Of scan_part; None when nothing was sought in the texts."""
 
 
 def decide_part(task: DecideTask) -> int:
     """Write the verdicts of one part; returns the number of its pages."""
     table = pq.read_table(task.part, columns=COLUMNS)
     rejected, measure = verdicts(table, task.settings)
+    quality, pieces, sizes = _scanned(table, task, rejected, measure)
     optouts = OptOuts(task.settings.optouts)
     ids, urls = table.column("id").to_pylist(), table.column("url").to_pylist()
     for row, (id, url) in enumerate(zip(ids, urls, strict=True)):
@@ -89,17 +99,43 @@ def decide_part(task: DecideTask) -> int:
         "source": table.column("source"),
         "file": record.field("file"),
         "offset": record.field("offset"),
-        "bytes": table.column("bytes"),
+        "bytes": sizes,
         "rights": pa.array([answer for answer, _ in reserved], pa.string()),
         "reservations": pa.array(reservations, pa.list_(pa.string())),
         "rejected_by": pa.array(rejected, pa.string()),
         "measure": pa.array(measure, pa.float64(), from_pandas=True),
         "exact": pa.compute.if_else(survives, table.column("exact"), None),
         "signature": pa.compute.if_else(survives, table.column("signature"), None),
+        "quality": quality,
+        "pieces": pieces,
     }
     with atomic_path(task.out) as temporary:
         pq.write_table(pa.table(columns, schema=VERDICTS), temporary, compression="zstd")
     return int(table.num_rows)
+
+
+def _scanned(
+    table: pa.Table, task: DecideTask, rejected: list[str | None], measure: NDArray[np.float64]
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
+    """Quality, what stays of texts that are cut, and sizes; rejects what fails by either."""
+    if task.scanned is None:
+        return (*(pa.nulls(table.num_rows, kind) for kind in (QUALITY, SPANS)), table.column("bytes"))
+    found = pq.read_table(task.scanned)
+    languages = table.column("language").to_pylist()
+    limits = {one.name: one for one in task.settings.quality}
+    for row, scores in enumerate(found.column("quality").to_pylist() if limits else ()):
+        for name, score in scores or ():
+            bounds = limits[name].bounds(languages[row])
+            low, high = bounds.min is not None and score < bounds.min, bounds.max is not None and score > bounds.max
+            if rejected[row] is None and (low or high):
+                rejected[row], measure[row] = f"quality:{name}", score
+    shares, pieces = found.column("cut_share"), found.column("pieces")
+    for row in np.flatnonzero(shares.is_valid().to_numpy(zero_copy_only=False)).tolist():
+        if rejected[row] is None and not pieces[row].as_py():
+            rejected[row], measure[row] = CONTAMINATED, shares[row].as_py()
+    cut = pa.compute.and_(pa.compute.is_valid(shares), pa.array([one is None for one in rejected]))
+    sizes = pa.compute.if_else(cut, found.column("left_bytes"), table.column("bytes"))
+    return found.column("quality"), pa.compute.if_else(cut, pieces, None), sizes
 
 
 def verdicts(table: pa.Table, settings: CorpusSettings) -> tuple[list[str | None], NDArray[np.float64]]:

@@ -27,6 +27,8 @@ RECORD = pa.struct(
     ]
 )
 SCORES = pa.struct([*((name, pa.float64()) for name in MEASURES), ("script_share", pa.float64())])
+QUALITY = pa.map_(pa.string(), pa.float64())
+"""Name of a classifier -> probability that the text is a good one."""
 PII = pa.struct([(kind, pa.int32()) for kind in KINDS])
 
 _COMMON = [
@@ -58,7 +60,7 @@ ANNOTATED_SCHEMA = pa.schema(
     ]
 )
 DOCUMENT_SCHEMA = pa.schema(
-    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("split", pa.string())]
+    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("quality", QUALITY), ("split", pa.string())]
 )
 REJECTED_SCHEMA = pa.schema(
     [
@@ -66,6 +68,7 @@ REJECTED_SCHEMA = pa.schema(
         ("rights", pa.string()),
         ("scores", SCORES),
         ("pii", PII),
+        ("quality", QUALITY),
         ("rejected_by", pa.string()),
         ("measure", pa.float64()),
         ("duplicate_of", pa.string()),

@@ -1,7 +1,7 @@
 """Which texts stay: rules with bounds that are data, by profile, language and source, over what was measured before."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -57,6 +57,17 @@ class RuleOverride(Bounds):
     source: Mapping[str, Bounds] = {}
 
 
+class Derivation(BaseModel):
+    """Where bounds come from that nobody has published; decides nothing, and stands in the record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sample: str
+    sha256: str
+    texts: int
+    tail: float
+    """Share of the sample that each bound rejects."""
+
+
 Thresholds = Mapping[str, Bounds]
 """Rule -> bounds, in the order in which rules are tried."""
 
@@ -97,6 +108,22 @@ def thresholds(
         for rule in RULES
         if rule in merged and rule not in unused and (merged[rule].min is not None or merged[rule].max is not None)
     }
+
+
+def applied(met: Iterable[tuple[str, str, str]], overrides: Mapping[str, RuleOverride]) -> list[dict[str, Any]]:
+    """Bounds for each language, and the sources that they hold for. `met`: (language, source, profile), sorted."""
+    rows: list[dict[str, Any]] = []
+    for language, source, profile in met:
+        if language not in LANGUAGES:
+            continue
+        found = thresholds(profile, language, source, overrides)
+        bounds = {rule: one.model_dump(include={"min", "max"}, exclude_none=True) for rule, one in found.items()}
+        same = next((row for row in rows if row["language"] == language and row["bounds"] == bounds), None)
+        if same is None:
+            rows.append({"language": language, "sources": [source], "bounds": bounds})
+        else:
+            same["sources"].append(source)
+    return rows
 
 
 def check_overrides(overrides: Mapping[str, RuleOverride]) -> None:

@@ -20,6 +20,8 @@ STAGES = (
     "repetition",
     "fineweb",
     "c4",
+    "quality",
+    "decontaminate",
     "rights",
     "duplicates",
     "cap",

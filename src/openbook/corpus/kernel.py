@@ -8,9 +8,9 @@ are code points throughout. Integers only, so that every machine gets the same r
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from openbook.corpus import characters as c
+from openbook.corpus.compiled import kernel
 
 WORD, ALPHA, DIGIT, SPACE = c.WORD, c.ALPHA, c.DIGIT, c.SPACE
 TERMINAL, JOINER, SINGLE, QUAD = c.TERMINAL, c.JOINER, c.SINGLE, c.QUAD
@@ -24,6 +24,9 @@ holds a curly bracket."""
 
 _CLOSERS = np.array(sorted(map(ord, c.CLOSERS)), np.int32)
 _BULLETS = np.array(sorted(map(ord, c.BULLETS)), np.int32)
+_QUESTION = ord(c.GREEK_QUESTION_MARK)
+_GREEK_FIRST, _GREEK_LAST = c.GREEK[0]
+_GREEK_MORE_FIRST, _GREEK_MORE_LAST = c.GREEK[1]
 _WIDE = np.array(sorted(map(ord, c.WIDE_TERMINAL_MARKS)), np.int32)
 _SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
@@ -32,7 +35,7 @@ _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _S33 = np.uint64(33)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def mix(h: Any) -> Any:
     """The finalizer of MurmurHash3 (Appleby): every bit of the input moves every bit of the output."""
     h ^= h >> _S33
@@ -42,7 +45,7 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S33)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def _among(point: Any, some: Any) -> Any:
     for one in some:  # noqa: SIM110 (numba compiles no generator)
         if point == one:
@@ -50,7 +53,7 @@ def _among(point: Any, some: Any) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def _put(out: Any, at: Any, point: Any) -> Any:
     """Append one code point as UTF-8."""
     if point < 0x80:
@@ -72,7 +75,12 @@ def _put(out: Any, at: Any, point: Any) -> Any:
     return at + 4
 
 
-@njit(cache=True, nogil=True)
+@kernel(inline=True)
+def _is_greek(point: Any) -> Any:
+    return _GREEK_FIRST <= point <= _GREEK_LAST or _GREEK_MORE_FIRST <= point <= _GREEK_MORE_LAST
+
+
+@kernel
 def decode(data: Any, classes: Any, points: Any, kinds: Any) -> Any:
     """UTF-8 (valid) to code points and their classes; returns how many."""
     i, n = 0, 0
@@ -97,7 +105,9 @@ def decode(data: Any, classes: Any, points: Any, kinds: Any) -> Any:
             )
             i += 4
         points[n] = point
-        if point < TABLE_SIZE:
+        if point == _QUESTION and n > 0 and _is_greek(points[n - 1]):
+            kinds[n] = TERMINAL
+        elif point < TABLE_SIZE:
             kinds[n] = classes[point]
         elif point < 0x40000:
             kinds[n] = WORD | ALPHA | SINGLE
@@ -107,7 +117,7 @@ def decode(data: Any, classes: Any, points: Any, kinds: Any) -> Any:
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def word_start(points: Any, kinds: Any, i: Any, n: Any) -> Any:
     """Where the next word from i on begins, n when there is none."""
     while i < n:
@@ -125,7 +135,7 @@ def word_start(points: Any, kinds: Any, i: Any, n: Any) -> Any:
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def word_end(points: Any, kinds: Any, i: Any, n: Any) -> Any:
     """Where the word that begins at i ends."""
     kind = kinds[i]
@@ -156,7 +166,7 @@ def word_end(points: Any, kinds: Any, i: Any, n: Any) -> Any:
     return j
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def words_of(
     points: Any, kinds: Any, n: Any, lower: Any, exact: Any, folded: Any, lengths: Any, flags: Any, normal: Any
 ) -> Any:
@@ -191,7 +201,7 @@ def words_of(
     return count, at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lines_of(
     points: Any, kinds: Any, n: Any, hashes: Any, lengths: Any, flags: Any, starts: Any, sentences: Any
 ) -> Any:
@@ -242,7 +252,7 @@ def lines_of(
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sentence_ends(points: Any, kinds: Any, first: Any, last: Any) -> Any:
     """Runs of terminal marks (closers after them included) that space, the end or nothing wide follows."""
     ends = 0
@@ -259,7 +269,7 @@ def _sentence_ends(points: Any, kinds: Any, first: Any, last: Any) -> Any:
     return ends
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def paragraphs_of(lines: Any, hashes: Any, lengths: Any, flags: Any, out_hashes: Any, out_lengths: Any) -> Any:
     """Paragraphs (lines up to an empty line): returns their number. Length counts the line feeds inside."""
     count = 0
@@ -280,7 +290,7 @@ def paragraphs_of(lines: Any, hashes: Any, lengths: Any, flags: Any, out_hashes:
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def repeated(hashes: Any, lengths: Any, count: Any, keys: Any, stamps: Any, stamp: Any) -> Any:
     """How many of the elements stood before, and their characters. `keys` has a power of two places, twice `count`."""
     mask = keys.size - 1

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from openbook.corpus.kernel import BLANK, BRACE, HAS_WORD, SPACE, word_end, word_start
+from openbook.corpus.compiled import kernel
+from openbook.corpus.kernel import BLANK, BRACE, HAS_WORD, SPACE, TABLE_SIZE, word_end, word_start
 from openbook.corpus.repetition import prefixes
 
 C4_WORDS = 3
@@ -15,7 +15,7 @@ STOP_WORDS, SENTENCES = 8, 26
 """Places of what is written in the measures: `stop_words`, and the six from `sentences` on."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _phrase_ends(window: Any, recent: Any, phrases: Any, heads: Any, sizes: Any) -> Any:
     """Whether one of the phrases ends with the last word of the window."""
     for k in range(phrases.size):
@@ -28,7 +28,22 @@ def _phrase_ends(window: Any, recent: Any, phrases: Any, heads: Any, sizes: Any)
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _begins(points: Any, begin: Any, end: Any, lower: Any, words: Any) -> Any:
+    """Whether one of the words (folded, a row each, filled up with zeros) begins here: endings of cases may follow."""
+    for k in range(words.shape[0]):
+        at = 0
+        while at < words.shape[1] and words[k, at]:
+            point = points[begin + at] if begin + at < end else 0
+            if (lower[point] if point < TABLE_SIZE else point) != words[k, at]:
+                break
+            at += 1
+        if at and (at == words.shape[1] or words[k, at] == 0):
+            return True
+    return False
+
+
+@kernel
 def line_rules(
     points: Any,
     kinds: Any,
@@ -36,15 +51,14 @@ def line_rules(
     starts: Any,
     ends: Any,
     lines: Any,
+    lower: Any,
     folded: Any,
     flags: Any,
     lists: Any,
-    common: Any,
     out: Any,
 ) -> Any:
     """C4's line rules (Raffel et al. 2020, 2.2), the language's phrases and stop words, in one walk over the words."""
-    stop_words, phrases, heads, sizes = lists
-    script, lorem = common
+    stop_words, phrases, heads, sizes, scripting, dummies = lists
     stops = np.uint64(0)
     sentences, left, filled, braces, scripts, policies, lorems = 0, 0, 0, 0, 0, 0, 0
     word = 0
@@ -69,6 +83,7 @@ def line_rules(
             i = j
         i = word_start(points, kinds, starts[line], n)
         while i < end:
+            begin = i
             i = word_start(points, kinds, word_end(points, kinds, i, n), n)
             h = folded[word]
             wordy = flags[word] & HAS_WORD
@@ -76,12 +91,12 @@ def line_rules(
             if not wordy:
                 continue
             in_line += 1
+            has_script |= _begins(points, begin, end, lower, scripting)
             for s in range(stop_words.size):
                 if stop_words[s] == h:
                     stops |= np.uint64(1) << np.uint64(s)
-            has_script |= h == script[0]
-            if previous == lorem[0] and h == lorem[1]:
-                lorems += 1
+            for d in range(dummies.shape[0]):
+                lorems += previous == dummies[d, 0] and h == dummies[d, 1]
             previous = h
             for k in range(PHRASE_WORDS - 1):
                 window[k] = window[k + 1]

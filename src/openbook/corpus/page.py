@@ -27,6 +27,8 @@ _MEANING: Mapping[str, str] = {
     "repetition": "says the same again and again",
     "fineweb": "lists, menus, lines without an end",
     "c4": "dummy text, banners, code",
+    "quality": "a classifier's score",
+    "decontaminate": "shares runs of words with evaluation sets",
     "rights": "reserved by the maker, or not allowed by the recipe's policy",
     "duplicates": "another document says the same",
     "cap": "beyond the bound set for a language",

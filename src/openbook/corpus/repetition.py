@@ -6,14 +6,14 @@ Where the paper leaves room, it is filled as datatrove does, so that thresholds 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from openbook.corpus.compiled import kernel
 from openbook.corpus.kernel import mix
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def prefixes(words: Any, count: Any, out: Any) -> Any:
     """Polynomial prefix hashes, out[0] = 0: the hash of any run of words is a difference of two of them."""
     out[0] = np.uint64(0)
@@ -21,7 +21,7 @@ def prefixes(words: Any, count: Any, out: Any) -> Any:
         out[i + 1] = out[i] * _BASE + words[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def power(n: Any) -> Any:
     """What a prefix is multiplied with before it is taken off a prefix n words longer."""
     value = np.uint64(1)
@@ -30,13 +30,13 @@ def power(n: Any) -> Any:
     return value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def run_hash(prefix: Any, start: Any, n: Any, factor: Any) -> Any:
     """Hash of the n words from `start`; factor = power(n)."""
     return mix(prefix[start + n] - prefix[start] * factor)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def top_gram(
     prefix: Any, lengths: Any, count: Any, n: Any, keys: Any, stamps: Any, stamp: Any, seen: Any, first: Any
 ) -> Any:
@@ -69,7 +69,7 @@ def top_gram(
     return characters * best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def duplicate_grams(prefix: Any, lengths: Any, count: Any, n: Any, keys: Any, stamps: Any, stamp: Any) -> Any:
     """Characters in n-grams that stood before, none counted twice: the search goes on behind a repeated one."""
     mask = keys.size - 1

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from openbook.corpus.filter import RuleOverride
+from openbook.corpus.filter import Derivation, RuleOverride
 from openbook.corpus.optouts import OptOutSettings
 from openbook.corpus.redact import KINDS
 from openbook.corpus.rights import RightsPolicy
+from openbook.corpus.scan_settings import DecontaminateSettings, QualitySettings
 
 ANNOTATE_VERSION = 2
 VERSION = 2
@@ -63,6 +64,10 @@ class CorpusSettings(_Settings):
     profiles: Mapping[str, Profile] = {}
     """Source -> profile."""
     filter: Mapping[str, RuleOverride] = {}
+    derived: Mapping[str, Derivation] = {}
+    """Language -> what its bounds in `filter` were derived from (`openbook thresholds`)."""
+    quality: tuple[QualitySettings, ...] = ()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
     duplicates: DuplicateSettings = DuplicateSettings()
     rights: RightsPolicy = RightsPolicy()
     optouts: OptOutSettings = OptOutSettings()

@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.books.chance import generator
+from openbook.corpus.compiled import kernel
 from openbook.corpus.repetition import power, run_hash
 
 MOST_VALUES = 128
@@ -25,7 +25,7 @@ def keys(values: int) -> NDArray[np.uint32]:
     return drawn.astype(np.uint32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lower_all(low: Any, high: Any, keys: Any, out: Any) -> Any:
     """One run's hash against every value. All in 32 bits, so that it compiles to vector instructions."""
     factors, masks = keys[0], keys[1]
@@ -36,7 +36,7 @@ def _lower_all(low: Any, high: Any, keys: Any, out: Any) -> Any:
         out[k] = min(out[k], x)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def signature(prefix: Any, count: Any, run: Any, keys: Any, out: Any) -> Any:
     """MinHash values of the runs of `run` words (of all the words, where there are fewer) into `out`."""
     out[:] = 0xFFFFFFFF

@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.corpus import characters
+from openbook.corpus.compiled import kernel
 from openbook.corpus.kernel import (
     BLANK,
     BULLET,
@@ -62,7 +62,7 @@ MEASURES = (
     "left_lines",  # share of the lines that C4's line rules leave
     "brace_lines",
     "lorem_ipsum",
-    "script_lines",  # that speak of JavaScript
+    "script_lines",  # that hold a word which begins with "javascript", or its like in another script
     "policy_lines",  # that hold a phrase of cookie banners and terms of use
     "digits",
     "upper_case",
@@ -70,6 +70,8 @@ MEASURES = (
 )
 INDEX = {name: at for at, name in enumerate(MEASURES)}
 SHORT_LINE = 30
+SCRIPT_WORD, DUMMY_TEXT = "javascript", "lorem ipsum"
+"""As they are written in most languages; words.toml has others."""
 
 # Places in MEASURES, as the compiled code needs them: plain integers.
 _COUNT = len(MEASURES)
@@ -99,6 +101,10 @@ class WordLists:
     phrases: NDArray[np.uint64]
     heads: NDArray[np.uint64]
     sizes: NDArray[np.int64]
+    scripts: NDArray[np.int32]
+    """[k, width]: code points of folded words about scripts of pages, filled up with zeros; matched as beginnings."""
+    dummies: NDArray[np.uint64]
+    """[k, 2]: the two words of dummy text."""
 
 
 def word_hashes(text: str) -> NDArray[np.uint64]:
@@ -107,8 +113,11 @@ def word_hashes(text: str) -> NDArray[np.uint64]:
     return _folded(data, characters.classes(), characters.lower())
 
 
-def word_lists(stop_words: Sequence[str], phrases: Sequence[str]) -> WordLists:
-    """At most 64 stop words, of one word each; phrases of one to four words."""
+def word_lists(
+    stop_words: Sequence[str], phrases: Sequence[str], scripts: Sequence[str] = (), dummies: Sequence[str] = ()
+) -> WordLists:
+    """At most 64 stop words, of one word each; phrases of one to four words; `scripts`, `dummies`: a language's own
+    names for JavaScript and for "lorem ipsum" (two words), besides those."""
     stops = [word_hashes(word) for word in stop_words[:64]]
     split = [word_hashes(phrase) for phrase in phrases]
     split = [one for one in split if 0 < one.size <= PHRASE_WORDS]
@@ -118,41 +127,46 @@ def word_lists(stop_words: Sequence[str], phrases: Sequence[str]) -> WordLists:
         np.array(hashes, np.uint64),
         np.array([one[0] for one in split], np.uint64),
         np.array([one.size for one in split], np.int64),
+        _beginnings([SCRIPT_WORD, *scripts]),
+        np.stack([word_hashes(pair) for pair in (DUMMY_TEXT, *dummies)]),
     )
 
 
+def _beginnings(words: Sequence[str]) -> NDArray[np.int32]:
+    rows = np.zeros((len(words), max(map(len, words))), np.int32)
+    for row, word in zip(rows, words, strict=True):
+        row[: len(word)] = [ord(character) for character in characters.fold(word)]
+    return rows
+
+
 @cache
-def _common() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    return word_hashes("javascript"), word_hashes("lorem ipsum")
+def no_lists() -> WordLists:
+    """Of a language of which nothing is known."""
+    return word_lists([], [])
 
 
-_NONE = np.empty(0, np.uint64)
-NO_LISTS = WordLists(_NONE, _NONE, _NONE, np.empty(0, np.int64))
-
-
-def measure(text: str, lists: WordLists = NO_LISTS, values: int = 112, run: int = 5) -> Measured:
+def measure(text: str, lists: WordLists | None = None, values: int = 112, run: int = 5) -> Measured:
     """Take `text` apart once. It must hold no lone surrogates. `values`, `run`: of the MinHash signature."""
-    script, lorem = _common()
+    lists = lists or no_lists()
     measures, minhash, normal = _scan(
         np.frombuffer(text.encode(), np.uint8),
         characters.classes(),
         characters.lower(),
-        (lists.stop_words, lists.phrases, lists.heads, lists.sizes),
-        (script, lorem),
+        (lists.stop_words, lists.phrases, lists.heads, lists.sizes, lists.scripts, lists.dummies),
         signature_keys(values),
         run,
     )
     return Measured(measures, minhash, normal.tobytes())
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _phrase_hash(words: Any) -> Any:
     prefix = np.empty(words.size + 1, np.uint64)
     prefixes(words, words.size, prefix)
     return prefix[words.size]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _folded(data: Any, classes: Any, lower: Any) -> Any:
     points, kinds = np.empty(data.size, np.int32), np.empty(data.size, np.uint8)
     n = decode(data, classes, points, kinds)
@@ -168,8 +182,8 @@ def _folded(data: Any, classes: Any, lower: Any) -> Any:
     return folded[:kept].copy()
 
 
-@njit(cache=True, nogil=True)
-def _scan(data: Any, classes: Any, lower: Any, lists: Any, common: Any, minhash_keys: Any, run: Any) -> Any:
+@kernel
+def _scan(data: Any, classes: Any, lower: Any, lists: Any, minhash_keys: Any, run: Any) -> Any:
     out = np.zeros(_COUNT, np.float64)
     size = data.size
     points, kinds = np.empty(size, np.int32), np.empty(size, np.uint8)
@@ -187,7 +201,7 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, common: Any, minhash_
     lines = lines_of(points, kinds, n, line_hashes, line_lengths, line_flags, starts, ends)
 
     words = _word_measures(points, kinds, lower, n, lengths, flags, tokens, out)
-    line_rules(points, kinds, line_flags, starts, ends, lines, folded, flags, lists, common, out)
+    line_rules(points, kinds, line_flags, starts, ends, lines, lower, folded, flags, lists, out)
 
     places = 16
     while places < 2 * (tokens + lines + 1):
@@ -217,7 +231,7 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, common: Any, minhash_
     return out, minhash, normal[:normal_size].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _word_measures(points: Any, kinds: Any, lower: Any, n: Any, lengths: Any, flags: Any, tokens: Any, out: Any) -> Any:
     words, alpha, characters_in_words = 0, 0, 0
     for i in range(tokens):
@@ -250,7 +264,7 @@ def _word_measures(points: Any, kinds: Any, lower: Any, n: Any, lengths: Any, fl
     return words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line_measures(
     n: Any,
     breaks: Any,

@@ -3,11 +3,13 @@
 from functools import cache
 
 from openbook.corpus.filter import data
-from openbook.corpus.statistics import NO_LISTS, WordLists, word_lists
+from openbook.corpus.statistics import WordLists, no_lists, word_lists
 
 
 @cache
 def lists(language: str) -> WordLists:
     """Empty for a language of which filters/words.toml says nothing."""
     row = data("words").get(language)
-    return word_lists(row["stop_words"], row["phrases"]) if row else NO_LISTS
+    if row is None:
+        return no_lists()
+    return word_lists(row["stop_words"], row["phrases"], row.get("scripts", ()), row.get("dummies", ()))
