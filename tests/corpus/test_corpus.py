@@ -206,7 +206,7 @@ def test_settings_that_cannot_be_met_are_sentences(pages: Annotated, tmp_path: P
     with pytest.raises(OpenbookError, match="no such rule"):
         build.corpus(tmp_path / "a", pages, CorpusSettings(filter={"wrods": RuleOverride(min=1)}))
     with pytest.raises(OpenbookError, match="asks for 20 bands of 8"):
-        build.corpus(tmp_path / "b", pages, CorpusSettings(duplicates=DuplicateSettings(bands=20)))
+        build.corpus(tmp_path / "b", pages, CorpusSettings(duplicates=DuplicateSettings(bands=20, rows=8)))
     with pytest.raises(OpenbookError, match="no document is kept"):
         build.corpus(tmp_path / "c", pages, CorpusSettings(filter={"words": RuleOverride(min=10**6)}))
     with pytest.raises(OpenbookError, match="no language 'xx'"):

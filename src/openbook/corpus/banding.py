@@ -1,6 +1,7 @@
 """Which documents are compared at all: signatures are cut into bands, and who shares one is a candidate (LSH).
 
-Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4: bands of `rows` values, found with 1 - (1 - s^r)^b.
+A pair of similarity s is found with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman and Ullman, Mining of
+Massive Datasets, section 3.4).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which pairs of documents are worth comparing: signatures into order of rank, band keys into buckets, buckets into pairs.
+"""Which pairs of documents are worth comparing: signatures in order of rank, band keys in buckets, pairs of these.
 
 Each function is one task of the search in `near`; what it needs lies on disk, what it holds is bounded.
 """

@@ -1,8 +1,8 @@
 """Which documents say what another one says: equal normalized text, or MinHash signatures that agree.
 
-Documents are numbered by rank, best first; rank is content, so the result does not know the order of arrival. The search
-for near ones lies on disk: what a task holds is bounded, and tasks run anywhere. Its files, in order: laid, signatures
-and buckets, pairs, edges, states, dropped.
+Documents are numbered by rank, best first; rank is content, so the result does not know the order of arrival. The
+search for near ones lies on disk: what a task holds is bounded. Its files: laid, signatures, buckets, pairs, edges,
+states, dropped.
 """
 
 import math
@@ -116,9 +116,7 @@ def _digest(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def _search(
-    plan: Plan, files: Sequence[Path], similarity: float, engine: Engine, say: Callable[[str], None]
-) -> Near:
+def _search(plan: Plan, files: Sequence[Path], similarity: float, engine: Engine, say: Callable[[str], None]) -> Near:
     tasks = _lay_tasks(plan, files)
     ranges = range(plan.ranges)
     if not (plan.folder / "laid.done").exists():

@@ -1,4 +1,4 @@
-"""Which candidates do resemble one another, and which document of those stays: the best ones, each dropped one near one.
+"""Which candidates do resemble one another, and which documents stay: the best, and every dropped one is near one.
 
 A document is dropped when it resembles a kept better one. That rule has exactly one answer (the lexicographically first
 maximal independent set of the graph); ranges settle what they can, in rounds, until nothing is open (Blelloch, Fineman
