@@ -151,7 +151,22 @@ def test_held_out_documents_are_few_fixed_and_apart() -> None:
         sizes = np.full(count, size, np.int64)
         flags, floats = np.zeros(count, bool), np.zeros(count)
         return Ledger(
-            ["mt"], [0, count], ids, zeros, zeros, zeros, zeros, ones, sizes, sizes, floats, sizes, floats, flags
+            ["mt"],
+            [0, count],
+            ids,
+            zeros,
+            zeros,
+            zeros,
+            zeros,
+            ones,
+            sizes,
+            sizes,
+            floats,
+            sizes,
+            floats,
+            flags,
+            zeros,
+            zeros,
         )
 
     def chosen(count: int, size: int = 1000, settings: HeldOutSettings | None = None) -> int:

@@ -1,7 +1,9 @@
 """Duplicates are the same however the work is cut up, and each names a kept one that it resembles."""
 
 import math
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openbook.compute import local
@@ -21,6 +23,11 @@ from openbook.corpus.statistics import measure
 
 WORDS = [f"word{number}" for number in range(400)]
 SMALL = DuplicateSettings(similarity=0.6, bands=4, rows=2)
+
+
+@pytest.fixture(autouse=True)
+def always_through_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "SMALL", 0)
 
 
 class Backwards:
@@ -109,7 +116,7 @@ def test_texts_without_words_are_not_searched(tmp_path: Path) -> None:
     assert told(duplicates.near(nothing, np.arange(2), SMALL, local(1), tmp_path / "b")) == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_search_equals_the_naive_one_however_it_is_cut_up(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -118,9 +125,9 @@ def test_the_search_equals_the_naive_one_however_it_is_cut_up(
     values = data.draw(st.lists(st.integers(0, 2), min_size=count * 8, max_size=count * 8))
     signatures = np.array(values, np.uint32).reshape(count, 8)
     cut = {
-        "range_rows": data.draw(st.integers(1, 70)),
+        "range_rows": data.draw(st.integers(5, 70)),
         "partitions": data.draw(st.sampled_from([1, 2, 8])),
-        "part": data.draw(st.integers(1, 70)),
+        "part": data.draw(st.integers(7, 70)),
         "engine": data.draw(st.sampled_from([local(1), Backwards()])),
     }
     found = search(tmp_path_factory.mktemp("search"), signatures, SMALL, **cut)
@@ -139,13 +146,30 @@ def clusters(count: int, seed: int = 0) -> np.ndarray:
     return signatures[generator.permutation(count)]
 
 
-def test_the_result_does_not_depend_on_workers_or_the_place_of_the_rows(tmp_path: Path) -> None:
+class TwoProcesses:
+    """Two worker processes that stay from one map to the next."""
+
+    workers = 2
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self.pool = pool
+
+    def map(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], done: Callable[[int], None] | None = None
+    ) -> Iterator[Any]:
+        return self.pool.map(function, tasks)
+
+
+def test_the_result_does_not_depend_on_workers_or_the_place_of_the_rows(
+    tmp_path: Path,
+) -> None:
     signatures = clusters(900)
     wanted = DuplicateSettings()
     one = search(tmp_path / "one", signatures, wanted)
     assert len(one) > 200
-    two = search(tmp_path / "two", signatures, wanted, range_rows=300, partitions=2, engine=local(2))
-    assert two == one
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        cut = {"range_rows": 200, "partitions": 4, "part": 250, "engine": TwoProcesses(pool)}
+        assert search(tmp_path / "two", signatures, wanted, **cut) == one
     ranks = np.random.default_rng(5).permutation(900)
     moved = written(tmp_path / "moved", [signatures[rank].tobytes() for rank in ranks], 70)
     found = duplicates.near(moved, ranks, wanted, Backwards(), tmp_path / "near", range_rows=64)

@@ -42,10 +42,10 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     pieces.mkdir(parents=True, exist_ok=True)
     parts = annotated.parts
     write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
-    book = _decide(settings, parts, pieces, context)
+    book, cuts = _decide(settings, parts, pieces, context)
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
-    _write(book, parts, pieces, work, context)
+    _write(book, parts, cuts, pieces, work, context)
     funnel = Funnel.of(book)
     write_bytes(work / "funnel.json", funnel.json())
     index = _index(book)
@@ -63,8 +63,10 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     return Outcome(counts=counts, roots={"documents": index["root"]})
 
 
-def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context) -> Ledger:
-    """Every verdict. Quick enough to be made anew after a killed run."""
+def _decide(
+    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context
+) -> tuple[Ledger, list[Path]]:
+    """Every verdict, and the files of the lines to be cut, if any. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
     tasks = [DecideTask(part, out, settings, pieces / POLICIES) for part, out in zip(parts, verdicts, strict=True)]
     with context.progress.task("decide", len(tasks), "parts") as bar:
@@ -73,11 +75,12 @@ def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, conte
     with context.progress.task("find duplicates", None):
         book, exact = ledger.gather(verdicts)
         rows = ledger.mark_equal(book, exact, settings)
+        rows, cuts = ledger.mark_lines(book, rows, parts, settings, context.engine, pieces / "lines")
         ledger.mark_near(book, rows, verdicts, settings, context.engine, pieces / "near")
         ledger.point_to_kept(book)
     ledger.mark_cap(book, settings.most_bytes)
     ledger.mark_held_out(book, settings.held_out)
-    return book
+    return book, cuts
 
 
 def _decided(pieces: Path, number: int) -> Path:
@@ -94,7 +97,9 @@ def _targets(book: Ledger) -> tuple[list[str], NDArray[np.int64]]:
     return names, code.reshape(-1)
 
 
-def _write(book: Ledger, parts: Sequence[Path], pieces: Path, work: Path, context: Context) -> None:
+def _write(
+    book: Ledger, parts: Sequence[Path], cuts: Sequence[Path], pieces: Path, work: Path, context: Context
+) -> None:
     """documents/ and rejected/."""
     names, code = _targets(book)
     sizes = dict.fromkeys(names, 0)
@@ -107,7 +112,8 @@ def _write(book: Ledger, parts: Sequence[Path], pieces: Path, work: Path, contex
         path = pieces / f"verdicts-{number:06d}.parquet"
         targets = [names[one] for one in code[rows.start : rows.stop]]
         deal.write_verdicts(path, _verdict_columns(book, rows, targets, counts))
-        tasks.append(deal.DealTask(part, pieces / f"dealt-{number:06d}.parquet", _decided(pieces, number), path))
+        out, mine = pieces / f"dealt-{number:06d}.parquet", cuts[number] if cuts else None
+        tasks.append(deal.DealTask(part, out, _decided(pieces, number), path, mine))
     dealt: list[tuple[Path, list[deal.Hand]]] = []
     with context.progress.task("sort", len(tasks), "parts") as bar:
         for task, hands in zip(tasks, context.engine.map(deal.deal_part, tasks, lambda _: bar.advance()), strict=True):
@@ -131,6 +137,8 @@ def _verdict_columns(book: Ledger, rows: range, targets: list[str], counts: dict
         "measure": book.measure[at],
         "duplicate_of": [None if one == -1 else book.id(one) for one in originals],
         "similarity": book.similarity[at],
+        "cut_lines": book.cut_lines[at],
+        "cut_bytes": book.cut_bytes[at],
         "target": targets,
         "ranges": [counts[target] for target in targets],
     }

@@ -7,10 +7,11 @@ states, dropped.
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -24,9 +25,11 @@ from openbook.corpus import resemblance
 from openbook.corpus.banding import chosen
 from openbook.corpus.candidates import BUCKET, LayTask, Plan, RangeTask, lay, order, pair, read_signatures
 from openbook.corpus.settings import DuplicateSettings
+from openbook.corpus.shuffle import fresh
 
 FORMAT = 1
 RANGE_ROWS = 1 << 16
+SMALL = 30_000
 MOST_RANGES = 4096
 PARTITION_BYTES = 48 << 20
 """Of band keys that one task sorts, about."""
@@ -97,15 +100,16 @@ def _open(
     plan: Plan, files: Sequence[Path], ranks: NDArray[np.int64], settings: DuplicateSettings, engine: Engine
 ) -> None:
     """Make the folder ready: empty, unless it holds the beginning of this very search."""
-    digests = list(engine.map(_digest, files))
+    digests = list(_map(engine, plan)(_digest, files))
     asked = [FORMAT, plan.range_rows, plan.partitions, plan.banding.bands, plan.banding.rows, settings.similarity]
-    key = xxhash.xxh3_128_hexdigest(orjson.dumps([asked, digests]) + xxhash.xxh3_128_digest(ranks.data))
-    note = plan.folder / "search.json"
-    if not note.exists() or orjson.loads(note.read_bytes()) != key:
-        shutil.rmtree(plan.folder, ignore_errors=True)
-        with atomic_path(plan.folder / "ranks.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, ranks)
-        write_bytes(note, orjson.dumps(key))
+    fresh(plan.folder, orjson.dumps([asked, digests]) + xxhash.xxh3_128_digest(np.ascontiguousarray(ranks).data))
+    with atomic_path(plan.folder / "ranks.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, ranks)
+
+
+def _map(engine: Engine, plan: Plan) -> Callable[..., Iterator[Any]]:
+    """Few documents are sought here and now: starting workers would take longer."""
+    return engine.map if plan.documents >= SMALL else map
 
 
 def _digest(path: Path) -> str:
@@ -118,32 +122,32 @@ def _digest(path: Path) -> str:
 
 def _search(plan: Plan, files: Sequence[Path], similarity: float, engine: Engine, say: Callable[[str], None]) -> Near:
     tasks = _lay_tasks(plan, files)
-    ranges = range(plan.ranges)
+    ranges, run = range(plan.ranges), _map(engine, plan)
     if not (plan.folder / "laid.done").exists():
         say("signatures in order")
-        list(engine.map(lay, tasks))
-        list(engine.map(order, [RangeTask(plan, at, len(tasks)) for at in ranges]))
+        list(run(lay, tasks))
+        list(run(order, [RangeTask(plan, at, len(tasks)) for at in ranges]))
         _finished(plan, "laid", "laid")
     if not (plan.folder / "pairs.done").exists():
         say("candidates")
         buckets = [RangeTask(plan, at, plan.ranges) for at in range(plan.partitions)]
-        write_bytes(plan.folder / "blocks.json", orjson.dumps(list(engine.map(pair, buckets))))
+        write_bytes(plan.folder / "blocks.json", orjson.dumps(list(run(pair, buckets))))
         _finished(plan, "pairs", "buckets")
     if not (plan.folder / "edges.done").exists():
         say("comparisons")
         blocks = tuple(orjson.loads((plan.folder / "blocks.json").read_bytes()))
         least = math.ceil(similarity * plan.values - 1e-9)
         compared = [RangeTask(plan, at, plan.partitions, blocks) for at in ranges]
-        list(engine.map(partial(resemblance.verify, least_equal=least), compared))
+        list(run(partial(resemblance.verify, least_equal=least), compared))
         with atomic_path(resemblance.state_path(plan)) as temporary:
             np.zeros(plan.documents, np.uint8).tofile(temporary)
         _finished(plan, "edges", "pairs")
     say("who stays")
     left = [RangeTask(plan, at, 0) for at in ranges]
     while left:
-        still = list(engine.map(resemblance.settle, left))
+        still = list(run(resemblance.settle, left))
         left = [task for task, count in zip(left, still, strict=True) if count]
-    list(engine.map(resemblance.name, [RangeTask(plan, at, 0) for at in ranges]))
+    list(run(resemblance.name, [RangeTask(plan, at, 0) for at in ranges]))
     drops = np.concatenate([np.fromfile(plan.path("dropped", at), resemblance.DROP) for at in ranges])
     return Near(drops["worse"].copy(), drops["better"].copy(), drops["equal"] / plan.values)
 

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from openbook.books.chance import key
 from openbook.compute import Engine
-from openbook.corpus import duplicates
+from openbook.corpus import duplicates, repeated_lines
+from openbook.corpus.filter import thresholds
 from openbook.corpus.rights import OPEN_RIGHTS
 from openbook.corpus.settings import CorpusSettings, HeldOutSettings
 
 EXACT_RULE, NEAR_RULE, RECORD_RULE, CAP_RULE = "duplicates:exact", "duplicates:near", "duplicates:record", "cap:bytes"
+LINES_RULE = "duplicates:repeated-lines"
 _CODED = ("language", "source", "file", "rights", "rejected_by")
 
 
@@ -45,6 +47,9 @@ class Ledger:
     """Row of the kept document, -1 for none."""
     similarity: NDArray[np.float64]
     held_out: NDArray[np.bool_]
+    cut_lines: NDArray[np.int32]
+    """Lines of its site that a kept page has lost, and their bytes; `bytes` is without them."""
+    cut_bytes: NDArray[np.int32]
 
     def index(self, name: str) -> int:
         if name not in self.names:
@@ -94,6 +99,8 @@ def gather(verdicts: Sequence[Path]) -> tuple[Ledger, NDArray[np.void]]:
         duplicate_of=np.full(starts[-1], -1, np.int64),
         similarity=np.full(starts[-1], np.nan),
         held_out=np.zeros(starts[-1], bool),
+        cut_lines=np.zeros(starts[-1], np.int32),
+        cut_bytes=np.zeros(starts[-1], np.int32),
     )
     return ledger, whole["exact"]
 
@@ -146,6 +153,55 @@ def _mark(ledger: Ledger, rows: NDArray[np.int64], best: NDArray[np.int64], rule
     return rows[~again]
 
 
+def mark_lines(
+    ledger: Ledger,
+    rows: NDArray[np.int64],
+    parts: Sequence[Path],
+    settings: CorpusSettings,
+    engine: Engine,
+    folder: Path,
+) -> tuple[NDArray[np.int64], list[Path]]:
+    """Take the repeated lines off the pages that hold them, and reject what is then too short.
+
+    parts: annotated; rows: those left, by rank. Returns who is left now, and the files that say which lines go.
+    """
+    cuts = repeated_lines.find(parts, ledger.starts[:-1], _ranks(ledger, rows), settings, engine, folder)
+    for start, path in zip(ledger.starts[:-1], cuts, strict=False):
+        table = pq.read_table(path)
+        mine = start + table.column("row").to_numpy()
+        ledger.cut_lines[mine] = pa.compute.list_value_length(table.column("lines")).to_numpy()
+        ledger.cut_bytes[mine] = table.column("bytes").to_numpy()
+        words = table.column("words").to_numpy()
+        short = words < _least_words(ledger, mine, settings)
+        lost, mine = mine[short], mine[~short]
+        ledger.rule[lost] = ledger.index(LINES_RULE)
+        ledger.duplicate_of[lost] = rows[table.column("holder").to_numpy()[short]]
+        ledger.measure[lost] = words[short]
+        ledger.cut_lines[lost] = ledger.cut_bytes[lost] = 0
+        ledger.bytes[mine] -= ledger.cut_bytes[mine]
+    return rows[ledger.rule[rows] == -1], cuts
+
+
+def _least_words(ledger: Ledger, rows: NDArray[np.int64], settings: CorpusSettings) -> NDArray[np.float64]:
+    """The least words that the filter asks of each page; one where it asks for none."""
+    least = np.ones(rows.size)
+    pairs, which = np.unique(np.stack([ledger.language[rows], ledger.source[rows]], 1), axis=0, return_inverse=True)
+    for number, (language, source) in enumerate(pairs.tolist()):
+        name = ledger.names[source]
+        profile = settings.profiles.get(name, settings.profile)
+        bounds = thresholds(profile, ledger.names[language], name, settings.filter).get("words")
+        if bounds is not None and bounds.min is not None:
+            least[which.reshape(-1) == number] = max(1.0, bounds.min)
+    return least
+
+
+def _ranks(ledger: Ledger, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[all rows]: the place in `rows`, -1 for the others."""
+    ranks = np.full(ledger.rule.size, -1, np.int64)
+    ranks[rows] = np.arange(rows.size)
+    return ranks
+
+
 def mark_near(
     ledger: Ledger,
     rows: NDArray[np.int64],
@@ -156,9 +212,7 @@ def mark_near(
 ) -> None:
     """Reject what resembles a better document. rows: those left, by rank; folder: for what lies on disk meanwhile."""
     if settings.duplicates.near and rows.size:
-        ranks = np.full(ledger.rule.size, -1, np.int64)
-        ranks[rows] = np.arange(rows.size)
-        found = duplicates.near(verdicts, ranks, settings.duplicates, engine, folder)
+        found = duplicates.near(verdicts, _ranks(ledger, rows), settings.duplicates, engine, folder)
         worse = rows[found.worse]
         ledger.rule[worse] = ledger.index(NEAR_RULE)
         ledger.duplicate_of[worse] = rows[found.better]

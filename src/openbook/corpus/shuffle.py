@@ -4,12 +4,14 @@ A run file holds records sorted by partition behind the table of where each part
 own partition out of all of them.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import xxhash
 from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path, write_bytes
@@ -49,3 +51,13 @@ def once(marker: Path, work: Callable[[], int]) -> int:
     result = work()
     write_bytes(marker, orjson.dumps(result))
     return result
+
+
+def fresh(folder: Path, asked: bytes) -> bool:
+    """Make the folder ready for the work that `asked` describes: emptied, unless it holds the beginning of that."""
+    note, key = folder / "asked.json", xxhash.xxh3_128_hexdigest(asked)
+    if note.exists() and orjson.loads(note.read_bytes()) == key:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    write_bytes(note, orjson.dumps(key))
+    return True
