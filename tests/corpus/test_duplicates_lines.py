@@ -115,6 +115,8 @@ def test_a_page_of_which_too_little_is_left_names_the_page_that_holds_its_lines(
         assert row["duplicate_of"] == kept["id"]
         number = int(row["url"].split("/")[-1])
         assert row["measure"] == line_keys("\n".join(story(number, 2)))[1].sum() < 50
+        repeated = len("\n".join(shared).encode()) + 1
+        assert row["similarity"] == pytest.approx(repeated / len(row["text"].encode()))
         assert row["text"] == rows[number]["text"], "what is rejected can be read whole"
 
 

@@ -177,6 +177,7 @@ def mark_lines(
         ledger.rule[lost] = ledger.index(LINES_RULE)
         ledger.duplicate_of[lost] = rows[table.column("holder").to_numpy()[short]]
         ledger.measure[lost] = words[short]
+        ledger.similarity[lost] = ledger.cut_bytes[lost] / ledger.bytes[lost]
         ledger.cut_lines[lost] = ledger.cut_bytes[lost] = 0
         ledger.bytes[mine] -= ledger.cut_bytes[mine]
     return rows[ledger.rule[rows] == -1], cuts
