@@ -26,6 +26,7 @@ from openbook.books.chance import generator
 from openbook.compute import local
 from openbook.corpus import duplicates
 from openbook.corpus.banding import chosen
+from openbook.corpus.candidates import BUCKET
 from openbook.corpus.settings import DuplicateSettings
 
 VALUES = 112
@@ -206,13 +207,18 @@ def main() -> None:
     print(json.dumps(report, indent=1))
     for (stage, start), (_, end) in pairwise(laps):
         print(f"  {stage:24s}{end - start:8.1f} s")
-    print("documents      processor hours   disk meanwhile, TB   signatures, TB   edges' states, GB")
+    print(
+        "  documents   processor hours   signatures, TB   disk meanwhile, TB   tasks of a stage   MB of a task, about"
+    )
     for billions in (1, 10, 100):
         count = billions * 1e9
         hours = cpu / asked.documents * count / 3600
         terabytes = disk / asked.documents * count / 1e12
         signatures = count * VALUES * 4 / 1e12
-        print(f"{billions:4d} billion{hours:18,.0f}{terabytes:20,.1f}{signatures:17,.1f}{count / 1e9:19,.0f}")
+        rows, partitions = duplicates.sizes(int(count), bands.bands)
+        held = max(2 * rows * VALUES * 4, 3 * count * bands.bands * BUCKET.itemsize / partitions) / 1e6
+        tasks = max(count / rows, partitions)
+        print(f"{billions:3d} billion{hours:18,.0f}{signatures:17,.1f}{terabytes:21,.1f}{tasks:19,.0f}{held:22,.0f}")
 
 
 if __name__ == "__main__":

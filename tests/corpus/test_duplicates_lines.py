@@ -154,6 +154,29 @@ def test_the_same_bytes_however_the_lines_are_counted(
     assert told(made(tmp_path, rows[::-1])) == told(corpus)
 
 
+def test_a_killed_count_goes_on_to_the_same_bytes(
+    tmp_path: Path, rows: list[dict[str, str]], corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {"web/a.jsonl": build.jsonl(tmp_path / "a.jsonl", rows)}
+    pages = build.annotated(tmp_path / "annotated", build.sources(tmp_path / "sources", paths))
+    whole = build.corpus(tmp_path / "whole", pages, SETTINGS)
+
+    def dies(task: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repeated_lines, "_repeated", dies)
+        with pytest.raises(KeyboardInterrupt):
+            build.corpus(tmp_path / "killed", pages, SETTINGS)
+    monkeypatch.setattr(repeated_lines, "_spread", dies)  # what is done is not done again
+    assert build.contents(build.corpus(tmp_path / "killed", pages, SETTINGS).folder) == build.contents(whole.folder)
+    changed = SETTINGS.model_copy(update={"duplicates": DuplicateSettings(lines=RepeatedLineSettings(share=0.5))})
+    with monkeypatch.context() as patch:
+        patch.setattr(repeated_lines, "_repeated", dies)
+        with pytest.raises(KeyboardInterrupt):  # other settings begin anew: at _spread
+            build.corpus(tmp_path / "killed", pages, changed)
+
+
 def test_keys_of_lines() -> None:
     keys, words = line_keys(f"One, two — THREE four five\nshort line\n\n  one two three (four) five!\n{FOOTER}")
     assert words.tolist() == [5, 2, 0, 5, 15]

@@ -128,8 +128,6 @@ class RangeTask:
     number: int
     runs: int
     """Run files to read from."""
-    blocks: tuple[int, ...] = ()
-    """Of each of them, where a run comes in blocks."""
 
 
 def order(task: RangeTask) -> int:

@@ -28,11 +28,12 @@ from openbook.corpus.settings import DuplicateSettings
 from openbook.corpus.shuffle import fresh
 
 FORMAT = 1
-RANGE_ROWS = 1 << 16
 SMALL = 30_000
-MOST_RANGES = 4096
-PARTITION_BYTES = 48 << 20
+RANGE_ROWS = 1 << 16
+PARTITION_BYTES = 32 << 20
 """Of band keys that one task sorts, about."""
+DOCUMENTS = 1 << 28
+"""Up to so many, tasks stay as small as that. Beyond, they and their number both grow with the square root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,18 @@ def near(
     values = next((one.shape[1] for one in (read_signatures(path)[1] for path in files) if one.size), 0)
     if count < 2 or not values:
         return Near(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    wanted = chosen(settings, values)
-    rows = range_rows or max(RANGE_ROWS, -(-count // MOST_RANGES // 4096) * 4096)
-    records = PARTITION_BYTES // BUCKET.itemsize
-    parts = partitions or 1 << max(0, math.ceil(math.log2(max(1, count * wanted.bands / records))))
-    plan = Plan(folder, count, values, wanted, rows, parts)
+    banding = chosen(settings, values)
+    rows, parts = sizes(count, banding.bands)
+    plan = Plan(folder, count, values, banding, range_rows or rows, partitions or parts)
     _open(plan, files, ranks, settings, engine)
     return _search(plan, files, settings.similarity, engine, say)
+
+
+def sizes(documents: int, bands: int) -> tuple[int, int]:
+    """Documents of a range, and number of partitions (a power of two)."""
+    growth = max(1.0, math.sqrt(documents / DOCUMENTS))
+    partition = PARTITION_BYTES * growth / BUCKET.itemsize
+    return int(RANGE_ROWS * growth) >> 12 << 12, 1 << max(0, math.ceil(math.log2(documents * bands / partition)))
 
 
 def _open(
@@ -135,9 +141,8 @@ def _search(plan: Plan, files: Sequence[Path], similarity: float, engine: Engine
         _finished(plan, "pairs", "buckets")
     if not (plan.folder / "edges.done").exists():
         say("comparisons")
-        blocks = tuple(orjson.loads((plan.folder / "blocks.json").read_bytes()))
         least = math.ceil(similarity * plan.values - 1e-9)
-        compared = [RangeTask(plan, at, plan.partitions, blocks) for at in ranges]
+        compared = [RangeTask(plan, at, plan.partitions) for at in ranges]
         list(run(partial(resemblance.verify, least_equal=least), compared))
         with atomic_path(resemblance.state_path(plan)) as temporary:
             np.zeros(plan.documents, np.uint8).tofile(temporary)

@@ -8,6 +8,7 @@ and Shun 2012). A decision is final, so it does not matter when another range le
 from typing import Any
 
 import numpy as np
+import orjson
 from numba import njit
 from numpy.typing import NDArray
 
@@ -53,9 +54,10 @@ def _verify(task: RangeTask, least_equal: int) -> int:
 def _distinct_pairs(task: RangeTask) -> NDArray[np.uint64]:
     """Sorted: by the worse one, then the better one."""
     plan, kind = task.plan, np.dtype(np.uint64)
+    blocks = orjson.loads((plan.folder / "blocks.json").read_bytes())
     pairs, waiting, held = np.zeros(0, np.uint64), [], 0
     for run in range(task.runs):
-        for block in range(task.blocks[run]):
+        for block in range(blocks[run]):
             waiting.append(read_run(plan.path("pairs", run, block), task.number, plan.ranges, kind))
             held += waiting[-1].size
             if held > MERGE:
