@@ -7,13 +7,15 @@ The folder gets some 1.3 kB a document for a while and is deleted at the end.
 
 import argparse
 import json
+import multiprocessing
 import resource
 import shutil
+import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +27,8 @@ from numpy.typing import NDArray
 from openbook.books.chance import generator
 from openbook.compute import local
 from openbook.corpus import duplicates
-from openbook.corpus.banding import chosen
-from openbook.corpus.candidates import BUCKET
+from openbook.corpus.banding import Banding, chosen
+from openbook.corpus.candidates import BUCKET, read_signatures
 from openbook.corpus.settings import DuplicateSettings
 
 VALUES = 112
@@ -83,6 +85,13 @@ def write_part(path: Path, values: NDArray[np.uint32]) -> None:
     pq.write_table(pa.table({"signature": column}), path, compression="none", use_dictionary=False)
 
 
+def make(source: NDArray[np.int64], start: int, path: Path) -> NDArray[np.float64]:
+    """Write one part; returns each document's share of values from its source."""
+    values, equal = part_of(source, start, start // PART_ROWS)
+    write_part(path, values)
+    return equal
+
+
 @dataclass
 class Watch:
     """Memory of this process and its children, disk of a folder: the most seen, ten times a second."""
@@ -135,11 +144,37 @@ def cpu_seconds() -> float:
     )
 
 
+def compare(peer: Path, folder: Path, files: list[Path], left: NDArray[np.int64], bands: Banding) -> None:
+    """The same signatures in the same order to datasketch, one process each; the equal copies are left out for both."""
+    signatures = np.concatenate([read_signatures(path)[1] for path in files])[left]
+    np.save(folder / "peer.npy", signatures)
+    script = Path(__file__).with_name("duplicates_peer.py")
+    settings = DuplicateSettings()
+    asked = [str(folder / "peer.npy"), str(bands.bands), str(bands.rows), str(settings.similarity)]
+    done = subprocess.run([str(peer), str(script), *asked], stdout=subprocess.PIPE, text=True, check=True)
+    theirs = json.loads(done.stdout)
+    ranks = np.full(sum(len(read_signatures(path)[0]) for path in files), -1, np.int64)
+    ranks[left] = np.arange(left.size)
+    seconds = []
+    for turn in range(2):  # the first one compiles
+        began = cpu_seconds()
+        found = duplicates.near(files, ranks, settings, local(1), folder / f"again-{turn}")
+        seconds.append(cpu_seconds() - began)
+    ratio = theirs["cpu_seconds"] / seconds[1]
+    print(f"datasketch: {theirs['dropped']:,} dropped in {theirs['cpu_seconds']} CPU s")
+    print(
+        f"openbook, one process: {found.worse.size:,} dropped in {seconds[1]:.1f} CPU s: {ratio:.1f} times datasketch"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("documents", type=int)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/openbook-duplicates"))
+    parser.add_argument(
+        "--peer", type=Path, help="python of an environment with datasketch; for some 100,000 documents"
+    )
     asked = parser.parse_args()
     shutil.rmtree(asked.folder, ignore_errors=True)
     asked.folder.mkdir(parents=True)
@@ -147,19 +182,11 @@ def main() -> None:
     starts = range(0, asked.documents, PART_ROWS)
     files = [asked.folder / f"part-{at:06d}.parquet" for at in range(len(starts))]
     similarity = np.ones(asked.documents)
-    hashes = np.empty((asked.documents, 2), np.uint64)
-
-    def make(at: int) -> None:
-        values, equal = part_of(source, starts[at], at)
-        write_part(files[at], values)
-        place = slice(starts[at], starts[at] + len(values))
-        similarity[place] = equal
-        hashes[place] = np.where(
-            (equal == 1)[:, None], source[place, None], np.arange(place.start, place.stop)[:, None]
-        )
-
-    with ThreadPoolExecutor(1) as pool:
-        list(pool.map(make, range(len(files))))
+    fork = multiprocessing.get_context("fork")  # what is left of making them must not count as the search's memory
+    with ProcessPoolExecutor(1, mp_context=fork) as pool:
+        for start, equal in zip(starts, pool.map(make, repeat(source), starts, files), strict=True):
+            similarity[start : start + len(equal)] = equal
+    hashes = np.stack([np.where(similarity == 1, source, np.arange(source.size)), np.zeros_like(source)], axis=1)
     settings = DuplicateSettings()
     bands = chosen(settings, VALUES)
     print(f"{asked.documents:,} documents, {bands.bands} bands of {bands.rows}, {asked.workers} workers", flush=True)
@@ -181,6 +208,8 @@ def main() -> None:
         )
     wall, cpu = time.perf_counter() - began, cpu_seconds() - cpu
     laps.append(("end", time.perf_counter()))
+    if asked.peer:
+        compare(asked.peer, asked.folder, files, left, bands)
     shutil.rmtree(asked.folder)
     dropped = np.zeros(asked.documents, bool)
     dropped[left[found.worse]] = True

@@ -28,7 +28,8 @@ from openbook.corpus.settings import DuplicateSettings
 from openbook.corpus.shuffle import fresh
 
 FORMAT = 1
-SMALL = 30_000
+SMALL = 300_000
+"""Documents that are sought in this process, in some seconds: starting workers for each stage would take longer."""
 RANGE_ROWS = 1 << 16
 PARTITION_BYTES = 32 << 20
 """Of band keys that one task sorts, about."""
@@ -114,7 +115,6 @@ def _open(
 
 
 def _map(engine: Engine, plan: Plan) -> Callable[..., Iterator[Any]]:
-    """Few documents are sought here and now: starting workers would take longer."""
     return engine.map if plan.documents >= SMALL else map
 
 

@@ -32,6 +32,8 @@ REPEATED = np.dtype([("key", "<u8"), ("rank", "<i8")])
 PARTITION_RECORDS = 2 << 20
 LINES_A_PAGE = 24
 """To guess the number of partitions by."""
+SMALL = 30_000
+"""Pages that are counted in this process, in a second or so: starting workers would take longer."""
 GROUP = 8
 """Parts that are spread by one task."""
 CUTS = pa.schema(
@@ -86,17 +88,18 @@ def find(
         LineTask(folder, number, tuple(parts[at : at + GROUP]), starts[at], settings, partitions)
         for number, at in enumerate(range(0, len(parts), GROUP))
     ]
-    list(engine.map(spread, groups))
+    run = engine.map if count >= SMALL else map
+    list(run(spread, groups))
     if not _sum_hosts(folder, len(groups), wanted.pages):
         return []
     counted = [LineTask(folder, at, (), 0, settings, partitions, len(groups)) for at in range(partitions)]
-    if not sum(engine.map(repeated, counted)):
+    if not sum(run(repeated, counted)):
         return []
     with atomic_path(folder / "repeated") as temporary, temporary.open("wb") as file:
         for at in range(partitions):  # by the highest bits of the key: one after another they are sorted
             with (folder / "found" / f"{at:06d}").open("rb") as piece:
                 shutil.copyfileobj(piece, file)
-    list(engine.map(cut_group, groups))
+    list(run(cut_group, groups))
     return [folder / "cuts" / f"{part.stem}.parquet" for part in parts]
 
 
