@@ -18,6 +18,7 @@ from openbook.compute import local
 from openbook.corpus import candidates, duplicates, resemblance
 from openbook.corpus.candidates import BEST, NEAREST, NO_VALUE, band_keys
 from openbook.corpus.duplicates import Near
+from openbook.corpus.ledger import Ledger, rank
 from openbook.corpus.settings import DuplicateSettings
 from openbook.corpus.statistics import measure
 
@@ -107,6 +108,38 @@ def test_equal_hashes_name_the_best_one() -> None:
     assert duplicates.exact(hashes[:0]).tolist() == []
 
 
+def test_rank_is_rights_then_length_then_id_then_place() -> None:
+    generator = np.random.default_rng(4)
+    count = 300
+    ids = generator.integers(0, 2, (count, 32), np.uint8)  # the first eight bytes are often equal
+    names = ["b.warc", "open", "excluded", "a.warc", "sealed"]
+    book = Ledger(
+        names,
+        [0, count],
+        ids.view("V32").reshape(-1),
+        *(np.zeros(count, np.int32) for _ in range(2)),
+        file=generator.choice([0, 3], count).astype(np.int32),
+        rights=generator.choice([1, 4], count).astype(np.int32),
+        rule=np.full(count, -1, np.int32),
+        offset=generator.integers(0, 5, count),
+        bytes=generator.integers(100, 103, count),
+        measure=np.zeros(count),
+        duplicate_of=np.full(count, -1),
+        similarity=np.zeros(count),
+        held_out=np.zeros(count, bool),
+        cut_lines=np.zeros(count, np.int32),
+        cut_bytes=np.zeros(count, np.int32),
+    )
+    book.ids[1::2] = book.ids[::2]
+
+    def key(row: int) -> tuple[object, ...]:
+        rights = ["open", "sealed"].index(names[book.rights[row]])
+        return rights, -book.bytes[row], book.id(row), names[book.file[row]], book.offset[row], row
+
+    rows = np.arange(count)
+    assert rank(book, rows).tolist() == sorted(rows.tolist(), key=key)
+
+
 def test_texts_without_words_are_not_searched(tmp_path: Path) -> None:
     same = np.arange(8, dtype=np.uint32).tobytes()
     files = written(tmp_path / "parts", [None, same, None, same, same])
@@ -116,7 +149,7 @@ def test_texts_without_words_are_not_searched(tmp_path: Path) -> None:
     assert told(duplicates.near(nothing, np.arange(2), SMALL, local(1), tmp_path / "b")) == {}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_search_equals_the_naive_one_however_it_is_cut_up(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

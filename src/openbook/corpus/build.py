@@ -1,6 +1,6 @@
 """Step two: from annotated pages to a corpus. Decides with the recipe's thresholds; no page is read again.
 
-decide (a task a part) -> duplicates, cap, held-out (over all) -> deal (a task a part) -> merge (a task a language).
+decide (a task a part) -> repeated lines, duplicates, cap, held-out (over all) -> deal (a task a part) -> merge (a task a language).
 """
 
 import shutil

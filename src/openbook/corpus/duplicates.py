@@ -59,14 +59,23 @@ def exact(hashes: NDArray[np.void]) -> NDArray[np.int64]:
 
 def first_of_equals(columns: Sequence[NDArray[np.uint64]]) -> NDArray[np.int64]:
     """For each row the first row with the same values in all columns."""
-    by_value = np.lexsort(columns)  # stable: equal rows stay in their order
-    begins = np.zeros(by_value.size, bool)
-    begins[:1] = True
-    for column in columns:
-        begins[1:] |= column[by_value[1:]] != column[by_value[:-1]]
+    by_value = np.argsort(columns[0], kind="stable")  # equal rows stay in their order
+    begins = _begins(columns, by_value)
+    if (begins[1:] & ~_begins(columns[:1], by_value)[1:]).any():  # equal there alone: hashes nearly never are
+        by_value = np.lexsort(columns)
+        begins = _begins(columns, by_value)
     first = np.empty(by_value.size, np.int64)
     first[by_value] = by_value[np.maximum.accumulate(np.where(begins, np.arange(by_value.size), 0))]
     return first
+
+
+def _begins(columns: Sequence[NDArray[np.uint64]], order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the row at each place of the order differs from the one before."""
+    begins = np.zeros(order.size, bool)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[order[1:]] != column[order[:-1]]
+    return begins
 
 
 def near(
