@@ -1,6 +1,7 @@
 """Step two: from annotated pages to a corpus. Decides with the recipe's thresholds; no page is read again.
 
-decide (a task a part) -> repeated lines, duplicates, cap, held-out (over all) -> deal (a task a part) -> merge (a task a language).
+decide (a task a part) -> duplicates, repeated lines, cap, held-out (over all) -> deal (a task a part) -> merge (a task
+a language).
 """
 
 import shutil
