@@ -151,7 +151,22 @@ def test_held_out_documents_are_few_fixed_and_apart() -> None:
         sizes = np.full(count, size, np.int64)
         flags, floats = np.zeros(count, bool), np.zeros(count)
         return Ledger(
-            ["mt"], [0, count], ids, zeros, zeros, zeros, zeros, ones, sizes, sizes, floats, sizes, floats, flags
+            ["mt"],
+            [0, count],
+            ids,
+            zeros,
+            zeros,
+            zeros,
+            zeros,
+            ones,
+            sizes,
+            sizes,
+            floats,
+            sizes,
+            floats,
+            flags,
+            zeros,
+            zeros,
         )
 
     def chosen(count: int, size: int = 1000, settings: HeldOutSettings | None = None) -> int:
@@ -206,7 +221,7 @@ def test_settings_that_cannot_be_met_are_sentences(pages: Annotated, tmp_path: P
     with pytest.raises(OpenbookError, match="no such rule"):
         build.corpus(tmp_path / "a", pages, CorpusSettings(filter={"wrods": RuleOverride(min=1)}))
     with pytest.raises(OpenbookError, match="asks for 20 bands of 8"):
-        build.corpus(tmp_path / "b", pages, CorpusSettings(duplicates=DuplicateSettings(bands=20)))
+        build.corpus(tmp_path / "b", pages, CorpusSettings(duplicates=DuplicateSettings(bands=20, rows=8)))
     with pytest.raises(OpenbookError, match="no document is kept"):
         build.corpus(tmp_path / "c", pages, CorpusSettings(filter={"words": RuleOverride(min=10**6)}))
     with pytest.raises(OpenbookError, match="no language 'xx'"):

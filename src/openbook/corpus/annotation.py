@@ -27,6 +27,7 @@ from openbook.corpus.annotated import INDEX, NOTE, POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, document_id, parquet_writer
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
+from openbook.corpus.line_keys import distinct_keys
 from openbook.corpus.redact import redact
 from openbook.corpus.rights import read_signals
 from openbook.corpus.settings import AnnotateSettings
@@ -223,7 +224,7 @@ def annotate_page(
         _annotate(row, page, file, settings, clock)
     except Exception as error:  # a page must not end a crawl, whatever is in it
         row |= {"rejected_by": "extract:crashed", "detail": f"{type(error).__name__}: {error}"[:300], "text": None}
-        row |= {"bytes": 0, "scores": None, "exact": None, "signature": None}
+        row |= {"bytes": 0, "scores": None, "exact": None, "signature": None, "lines": None}
     return row
 
 
@@ -270,6 +271,7 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
         | {"script_share": identified.script_share},
         "exact": xxhash.xxh3_128_digest(measured.normal or text.encode()),
         "signature": measured.signature.tobytes() if measured["words"] else None,
+        "lines": distinct_keys(text).tobytes(),
     }
     clock.lap("measure")
 

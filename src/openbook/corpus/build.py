@@ -1,6 +1,7 @@
 """Step two: from annotated pages to a corpus. Decides with the recipe's thresholds; no page is read again.
 
-decide (a task a part) -> duplicates, cap, held-out (over all) -> deal (a task a part) -> merge (a task a language).
+decide (a task a part) -> duplicates, repeated lines, cap, held-out (over all) -> deal (a task a part) -> merge (a task
+a language).
 """
 
 import shutil
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from openbook.books import merkle
 from openbook.books.record import Outcome
@@ -54,10 +56,10 @@ def run(
     parts = annotated.parts
     write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
     figures = _scan(settings, annotated, pieces, work, context, base, parallel)
-    book = _decide(settings, parts, pieces, context)
+    book, cuts = _decide(settings, parts, pieces, context)
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
-    _write(book, parts, pieces, work, context)
+    _write(book, parts, cuts, pieces, work, context)
     scanned = [path for path in (_scanned(pieces, number) for number in range(len(parts))) if path.exists()]
     if scanned:
         write_bytes(work / decontaminate.TABLE, scan.contamination_rows(scanned, parts))
@@ -128,8 +130,10 @@ def _scanned(pieces: Path, number: int) -> Path:
     return pieces / f"scanned-{number:06d}.parquet"
 
 
-def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context) -> Ledger:
-    """Every verdict. Quick enough to be made anew after a killed run."""
+def _decide(
+    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context
+) -> tuple[Ledger, list[Path]]:
+    """Every verdict, and the files of the lines to be cut, if any. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
     found = [path if path.exists() else None for path in (_scanned(pieces, number) for number in range(len(parts)))]
     tasks = [
@@ -140,36 +144,47 @@ def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, conte
         for _ in context.engine.map(decide_part, tasks, lambda _: bar.advance()):
             pass
     with context.progress.task("find duplicates", None):
-        book, rows, exact, signatures = ledger.gather(verdicts, pieces / "signatures.bin")
-        ledger.mark_duplicates(book, rows, exact, signatures, settings)
+        book, exact = ledger.gather(verdicts)
+        rows = ledger.mark_equal(book, exact, settings)
+        rows, cuts = ledger.mark_lines(book, rows, parts, settings, context.engine, pieces / "lines")
+        ledger.mark_near(book, rows, verdicts, settings, context.engine, pieces / "near")
+        ledger.point_to_kept(book)
     ledger.mark_cap(book, settings.most_bytes)
     ledger.mark_held_out(book, settings.held_out)
-    return book
+    return book, cuts
 
 
 def _decided(pieces: Path, number: int) -> Path:
     return pieces / f"decided-{number:06d}.parquet"
 
 
-def _target(book: Ledger, row: int) -> str:
-    name = book.names[book.language[row]]
-    kept = book.rule[row] == -1
-    return f"documents/{name}" if kept else f"rejected/{name if name in LANGUAGES else 'und'}"
+def _targets(book: Ledger) -> tuple[list[str], NDArray[np.int64]]:
+    """The files that pages go to, and of each page which of them."""
+    pairs, code = np.unique(book.language.astype(np.int64) * 2 + (book.rule == -1), return_inverse=True)
+    names = []
+    for pair in pairs.tolist():
+        name = book.names[pair // 2]
+        names.append(f"documents/{name}" if pair % 2 else f"rejected/{name if name in LANGUAGES else 'und'}")
+    return names, code.reshape(-1)
 
 
-def _write(book: Ledger, parts: Sequence[Path], pieces: Path, work: Path, context: Context) -> None:
+def _write(
+    book: Ledger, parts: Sequence[Path], cuts: Sequence[Path], pieces: Path, work: Path, context: Context
+) -> None:
     """documents/ and rejected/."""
-    targets = [_target(book, row) for row in range(len(book.rule))]
-    sizes: dict[str, int] = {}
-    for target, size in zip(targets, book.bytes.tolist(), strict=True):
-        sizes[target] = sizes.get(target, 0) + size
+    names, code = _targets(book)
+    sizes = dict.fromkeys(names, 0)
+    for name, size in zip(names, np.bincount(code, book.bytes, len(names)).tolist(), strict=True):
+        sizes[name] += int(size)
     counts = {target: deal.ranges(size) for target, size in sizes.items()}
     tasks = []
     for number, part in enumerate(parts):
         rows = range(book.starts[number], book.starts[number + 1])
         path = pieces / f"verdicts-{number:06d}.parquet"
+        targets = [names[one] for one in code[rows.start : rows.stop]]
         deal.write_verdicts(path, _verdict_columns(book, rows, targets, counts))
-        tasks.append(deal.DealTask(part, pieces / f"dealt-{number:06d}.parquet", _decided(pieces, number), path))
+        out, mine = pieces / f"dealt-{number:06d}.parquet", cuts[number] if cuts else None
+        tasks.append(deal.DealTask(part, out, _decided(pieces, number), path, mine))
     dealt: list[tuple[Path, list[deal.Hand]]] = []
     with context.progress.task("sort", len(tasks), "parts") as bar:
         for task, hands in zip(tasks, context.engine.map(deal.deal_part, tasks, lambda _: bar.advance()), strict=True):
@@ -193,15 +208,17 @@ def _verdict_columns(book: Ledger, rows: range, targets: list[str], counts: dict
         "measure": book.measure[at],
         "duplicate_of": [None if one == -1 else book.id(one) for one in originals],
         "similarity": book.similarity[at],
-        "target": [targets[row] for row in rows],
-        "ranges": [counts[targets[row]] for row in rows],
+        "cut_lines": book.cut_lines[at],
+        "cut_bytes": book.cut_bytes[at],
+        "target": targets,
+        "ranges": [counts[target] for target in targets],
     }
 
 
 def _index(book: Ledger) -> dict[str, Any]:
     """Root over the sorted ids of all documents, and counts of each language."""
-    kept = np.flatnonzero(book.rule == -1)
-    ids = sorted(book.ids[row].tobytes() for row in kept)
+    kept = book.kept
+    ids = book.ids[kept[np.lexsort(book.id_words(kept)[::-1])]]
     languages: dict[str, dict[str, int]] = {}
     for number in np.unique(book.language[kept]):
         mine = kept[book.language[kept] == number]
@@ -212,13 +229,12 @@ def _index(book: Ledger) -> dict[str, Any]:
             "held_out_documents": int(out.size),
             "held_out_bytes": int(book.bytes[out].sum()),
         }
-    return {"root": merkle.root(ids).hex(), "languages": dict(sorted(languages.items()))}
+    return {"root": merkle.root(one.tobytes() for one in ids).hex(), "languages": dict(sorted(languages.items()))}
 
 
 def _nothing_kept(book: Ledger) -> str:
-    rules: dict[str, int] = {}
-    for rule in book.rule:
-        rules[book.names[rule]] = rules.get(book.names[rule], 0) + 1
-    most = sorted(rules.items(), key=lambda row: (-row[1], row[0]))[:3]
+    found, counts = np.unique(book.rule, return_counts=True)
+    rules = [(book.names[rule], int(count)) for rule, count in zip(found, counts, strict=True)]
+    most = sorted(rules, key=lambda row: (-row[1], row[0]))[:3]
     told = ", ".join(f"{name} ({count:,})" for name, count in most)
     return f"no document is kept: all {len(book.rule):,} pages were rejected, most by {told}: look at [corpus]."

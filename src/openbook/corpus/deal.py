@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from openbook.corpus import line_keys
 from openbook.corpus.decontaminate import joined
 from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_writer, write_table
 
@@ -31,6 +32,8 @@ _VERDICTS = {
     "measure": pa.float64(),
     "duplicate_of": pa.string(),
     "similarity": pa.float64(),
+    "cut_lines": pa.int32(),
+    "cut_bytes": pa.int32(),
 }
 _DECIDED = ("reservations", "quality")
 DEALT_SCHEMA = pa.schema(
@@ -46,6 +49,8 @@ class DealTask:
     """Of decide_part: reservations, quality and what stays of a text that is cut, of each row."""
     verdicts: Path
     """Columns of _VERDICTS, `target` and its number of ranges, row by row."""
+    cuts: Path | None = None
+    """The lines to be cut from the kept ones, as `repeated_lines` wrote them."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,11 @@ def deal_part(task: DealTask) -> list[Hand]:
         verdicts = verdicts.append_column(name, decided.column(name))
     targets, counts = verdicts.column("target").to_pylist(), verdicts.column("ranges").to_pylist()
     hands: dict[Hand, list[pa.Table]] = {}
+    cuts = _cuts(task.cuts)
     row = 0
     for batch in pq.ParquetFile(task.part).iter_batches(READ_ROWS, columns=_read_columns()):
-        table = _with_verdicts(pa.Table.from_batches([batch]), verdicts.slice(row, batch.num_rows))
+        told = verdicts.slice(row, batch.num_rows)
+        table = _with_verdicts(_without_lines(pa.Table.from_batches([batch]), told, cuts, row), told)
         where: dict[Hand, list[int]] = {}
         for at, id in enumerate(batch.column("id").to_pylist()):
             place = int(id[:2], 16) * counts[row + at] // 256
@@ -88,6 +95,26 @@ def deal_part(task: DealTask) -> list[Hand]:
             table = pa.concat_tables(hands.pop(hand))
             writer.write_table(table, row_group_size=table.num_rows)
     return order
+
+
+def _cuts(path: Path | None) -> dict[int, NDArray[np.int32]]:
+    if path is None:
+        return {}
+    table = pq.read_table(path, columns=["row", "lines"])
+    lines = (np.asarray(one, np.int32) for one in table.column("lines").to_pylist())
+    return dict(zip(table.column("row").to_pylist(), lines, strict=True))
+
+
+def _without_lines(table: pa.Table, verdicts: pa.Table, cuts: dict[int, NDArray[np.int32]], start: int) -> pa.Table:
+    """The kept pages without their site's repeated lines; the others as they were, so that one can see why."""
+    kept = pc.is_null(verdicts.column("rejected_by")).to_pylist() if cuts else []
+    mine = [at for at, stays in enumerate(kept) if stays and start + at in cuts]
+    if not mine:
+        return table
+    texts = table.column("text").to_pylist()
+    for at in mine:
+        texts[at] = line_keys.cut(texts[at], cuts[start + at])
+    return table.set_column(table.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
 
 
 def _read_columns() -> list[str]:

@@ -55,12 +55,22 @@ ANNOTATED_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("exact", pa.binary(16)),
         ("signature", pa.binary()),
+        ("lines", pa.binary()),
         ("rejected_by", pa.string()),
         ("detail", pa.string()),
     ]
 )
 DOCUMENT_SCHEMA = pa.schema(
-    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("quality", QUALITY), ("split", pa.string())]
+    [
+        *_COMMON,
+        ("rights", pa.string()),
+        ("scores", SCORES),
+        ("pii", PII),
+        ("quality", QUALITY),
+        ("cut_lines", pa.int32()),
+        ("cut_bytes", pa.int32()),
+        ("split", pa.string()),
+    ]
 )
 REJECTED_SCHEMA = pa.schema(
     [

@@ -1,160 +1,188 @@
-"""Which documents say what another one says: equal normalized text, or MinHash signatures that agree (LSH by bands).
+"""Which documents say what another one says: equal normalized text, or MinHash signatures that agree.
 
-Documents come in order of rank, best first; rank is content, so the result does not know the order of arrival.
-Candidates are joined to groups by union-find; in a group each, best first, is kept unless it resembles a kept one.
+Documents are numbered by rank, best first; rank is content, so the result does not know the order of arrival. The
+search for near ones lies on disk: what a task holds is bounded. Its files: laid, signatures, buckets, pairs, edges,
+states, dropped.
 """
 
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numba import njit
+import orjson
+import pyarrow.parquet as pq
+import xxhash
 from numpy.typing import NDArray
 
+from openbook.books.store import atomic_path, write_bytes
+from openbook.compute import Engine
+from openbook.corpus import resemblance
+from openbook.corpus.banding import chosen
+from openbook.corpus.candidates import BUCKET, LayTask, Plan, RangeTask, lay, order, pair, read_signatures
 from openbook.corpus.settings import DuplicateSettings
+from openbook.corpus.shuffle import fresh
 
-NONE, EXACT, NEAR = 0, 1, 2
-
-
-class Signatures(Protocol):
-    """MinHash values of n documents, wherever they lie."""
-
-    def take(self, rows: NDArray[np.int64], columns: slice) -> NDArray[np.uint32]: ...
+FORMAT = 1
+SMALL = 300_000
+"""Documents that are sought in this process, in some seconds: starting workers for each stage would take longer."""
+RANGE_ROWS = 1 << 16
+PARTITION_BYTES = 32 << 20
+"""Of band keys that one task sorts, about."""
+DOCUMENTS = 1 << 28
+"""Up to so many, tasks stay as small as that. Beyond, they and their number both grow with the square root."""
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicates:
-    original: NDArray[np.int64]
-    """For each document the kept one it duplicates, -1 for a kept one."""
+class Near:
+    """Dropped documents, in order of rank."""
+
+    worse: NDArray[np.int64]
+    better: NDArray[np.int64]
+    """The kept document that it resembles most."""
     similarity: NDArray[np.float64]
-    """1 for equal text, else the share of equal MinHash values."""
-    kind: NDArray[np.uint8]
-    """NONE, EXACT or NEAR."""
+    """Share of equal MinHash values."""
 
 
-def find(
-    exact: NDArray[np.void], signatures: Signatures, eligible: NDArray[np.bool_], settings: DuplicateSettings
-) -> Duplicates:
-    """Duplicates among n documents in order of rank.
+def exact(hashes: NDArray[np.void]) -> NDArray[np.int64]:
+    """For each document the best one with the same hash of its normalized text (itself, where it is that).
 
-    exact: [n] hashes of normalized text. eligible: [n], those that have words.
+    hashes: [n] of 16 bytes, in order of rank.
     """
-    count = exact.shape[0]
-    original = np.full(count, -1, np.int64)
-    similarity = np.zeros(count)
-    kind = np.zeros(count, np.uint8)
-    if settings.exact and count:
-        _, first, inverse = np.unique(exact, return_index=True, return_inverse=True)
-        best = first[inverse.reshape(-1)]
-        again = best != np.arange(count)
-        original[again], similarity[again], kind[again] = best[again], 1.0, EXACT
-    if settings.near and count:
-        rows = np.flatnonzero((original < 0) & eligible)
-        _near(rows, signatures, settings, original, similarity, kind)
-        # What equals a document that is itself dropped is a near duplicate of what that one duplicates.
-        chained = np.flatnonzero(kind == EXACT)
-        middle = original[chained]
-        moved = original[middle] >= 0
-        chained, middle = chained[moved], middle[moved]
-        original[chained], similarity[chained], kind[chained] = original[middle], similarity[middle], NEAR
-    return Duplicates(original, similarity, kind)
+    words = np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 2)
+    return first_of_equals([words[:, 0], words[:, 1]])
 
 
-def _near(
-    rows: NDArray[np.int64],
-    signatures: Signatures,
+def first_of_equals(columns: Sequence[NDArray[np.uint64]]) -> NDArray[np.int64]:
+    """For each row the first row with the same values in all columns."""
+    by_value = np.argsort(columns[0], kind="stable")  # equal rows stay in their order
+    begins = _begins(columns, by_value)
+    if (begins[1:] & ~_begins(columns[:1], by_value)[1:]).any():  # equal there alone: hashes nearly never are
+        by_value = np.lexsort(columns)
+        begins = _begins(columns, by_value)
+    first = np.empty(by_value.size, np.int64)
+    first[by_value] = by_value[np.maximum.accumulate(np.where(begins, np.arange(by_value.size), 0))]
+    return first
+
+
+def _begins(columns: Sequence[NDArray[np.uint64]], order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the row at each place of the order differs from the one before."""
+    begins = np.zeros(order.size, bool)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[order[1:]] != column[order[:-1]]
+    return begins
+
+
+def near(
+    files: Sequence[Path],
+    ranks: NDArray[np.int64],
     settings: DuplicateSettings,
-    original: NDArray[np.int64],
-    similarity: NDArray[np.float64],
-    kind: NDArray[np.uint8],
+    engine: Engine,
+    folder: Path,
+    range_rows: int | None = None,
+    partitions: int | None = None,
+    say: Callable[[str], None] = lambda stage: None,
+) -> Near:
+    """Near duplicates among n documents.
+
+    files: Parquet with a column `signature`, a row a document, null for one without words. ranks: [rows of all files]
+    0..n-1, or -1 for a row that is not searched. folder: for what lies on disk meanwhile; a search that was killed goes
+    on there. range_rows, partitions: how the work is cut up; no result depends on them.
+    """
+    count = int(ranks.max(initial=-1)) + 1
+    values = next((one.shape[1] for one in (read_signatures(path)[1] for path in files) if one.size), 0)
+    if count < 2 or not values:
+        return Near(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    banding = chosen(settings, values)
+    rows, parts = sizes(count, banding.bands)
+    plan = Plan(folder, count, values, banding, range_rows or rows, partitions or parts)
+    _open(plan, files, ranks, settings, engine)
+    return _search(plan, files, settings.similarity, engine, say)
+
+
+def sizes(documents: int, bands: int) -> tuple[int, int]:
+    """Documents of a range, and number of partitions (a power of two)."""
+    growth = max(1.0, math.sqrt(documents / DOCUMENTS))
+    partition = PARTITION_BYTES * growth / BUCKET.itemsize
+    return int(RANGE_ROWS * growth) >> 12 << 12, 1 << max(0, math.ceil(math.log2(documents * bands / partition)))
+
+
+def _open(
+    plan: Plan, files: Sequence[Path], ranks: NDArray[np.int64], settings: DuplicateSettings, engine: Engine
 ) -> None:
-    """Mark near duplicates among the documents at `rows` (ascending)."""
-    parents = np.arange(rows.size, dtype=np.int64)
-    for band in range(settings.bands):
-        keys = band_keys(signatures, rows, band, settings.rows)
-        order = np.argsort(keys, kind="stable")
-        _join(keys[order], order, parents)
-    _flatten(parents)
-    order = np.argsort(parents, kind="stable")
-    sorted_parents = parents[order]
-    starts = np.flatnonzero(np.r_[True, sorted_parents[1:] != sorted_parents[:-1]])
-    ends = np.r_[starts[1:], rows.size]
-    for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
-        members = rows[order[start:end]]
-        kept, equal = _greedy(signatures.take(members, slice(None)), settings.similarity)
-        dropped = kept >= 0
-        original[members[dropped]] = members[kept[dropped]]
-        similarity[members[dropped]] = equal[dropped]
-        kind[members[dropped]] = NEAR
+    """Make the folder ready: empty, unless it holds the beginning of this very search."""
+    digests = list(_map(engine, plan)(_digest, files))
+    asked = [FORMAT, plan.range_rows, plan.partitions, plan.banding.bands, plan.banding.rows, settings.similarity]
+    fresh(plan.folder, orjson.dumps([asked, digests]) + xxhash.xxh3_128_digest(np.ascontiguousarray(ranks).data))
+    with atomic_path(plan.folder / "ranks.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, ranks)
 
 
-def band_keys(
-    signatures: Signatures, rows: NDArray[np.int64], band: int, height: int, step: int = 1 << 18
-) -> NDArray[np.uint64]:
-    """One key for each document: a hash of its signature's values in this band. Reads the signatures in steps."""
-    keys = np.empty(rows.size, np.uint64)
-    for start in range(0, rows.size, step):
-        values = signatures.take(rows[start : start + step], slice(band * height, (band + 1) * height))
-        _mix_rows(values, keys[start : start + step])
-    return keys
+def _map(engine: Engine, plan: Plan) -> Callable[..., Iterator[Any]]:
+    return engine.map if plan.documents >= SMALL else map
 
 
-@njit(cache=True, nogil=True)
-def _mix_rows(values: Any, out: Any) -> Any:
-    for i in range(values.shape[0]):
-        h = np.uint64(0xCBF29CE484222325)
-        for k in range(values.shape[1]):
-            h = (h ^ np.uint64(values[i, k])) * np.uint64(0xFF51AFD7ED558CCD)
-            h ^= h >> np.uint64(32)
-        out[i] = h
+def _digest(path: Path) -> str:
+    hashed = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            hashed.update(data)
+    return hashed.hexdigest()
 
 
-@njit(cache=True, nogil=True)
-def _root(parents: Any, i: Any) -> Any:
-    while parents[i] != i:
-        parents[i] = parents[parents[i]]
-        i = parents[i]
-    return i
+def _search(plan: Plan, files: Sequence[Path], similarity: float, engine: Engine, say: Callable[[str], None]) -> Near:
+    tasks = _lay_tasks(plan, files)
+    ranges, run = range(plan.ranges), _map(engine, plan)
+    if not (plan.folder / "laid.done").exists():
+        say("signatures in order")
+        list(run(lay, tasks))
+        list(run(order, [RangeTask(plan, at, len(tasks)) for at in ranges]))
+        _finished(plan, "laid", "laid")
+    if not (plan.folder / "pairs.done").exists():
+        say("candidates")
+        buckets = [RangeTask(plan, at, plan.ranges) for at in range(plan.partitions)]
+        write_bytes(plan.folder / "blocks.json", orjson.dumps(list(run(pair, buckets))))
+        _finished(plan, "pairs", "buckets")
+    if not (plan.folder / "edges.done").exists():
+        say("comparisons")
+        least = math.ceil(similarity * plan.values - 1e-9)
+        compared = [RangeTask(plan, at, plan.partitions) for at in ranges]
+        list(run(partial(resemblance.verify, least_equal=least), compared))
+        with atomic_path(resemblance.state_path(plan)) as temporary:
+            np.zeros(plan.documents, np.uint8).tofile(temporary)
+        _finished(plan, "edges", "pairs")
+    say("who stays")
+    left = [RangeTask(plan, at, 0) for at in ranges]
+    while left:
+        still = list(run(resemblance.settle, left))
+        left = [task for task, count in zip(left, still, strict=True) if count]
+    list(run(resemblance.name, [RangeTask(plan, at, 0) for at in ranges]))
+    drops = np.concatenate([np.fromfile(plan.path("dropped", at), resemblance.DROP) for at in ranges])
+    return Near(drops["worse"].copy(), drops["better"].copy(), drops["equal"] / plan.values)
 
 
-@njit(cache=True, nogil=True)
-def _join(sorted_keys: Any, order: Any, parents: Any) -> Any:
-    """Join documents with equal keys; the smaller index becomes the root, whatever the order of joins."""
-    for i in range(1, sorted_keys.size):
-        if sorted_keys[i] == sorted_keys[i - 1]:
-            a, b = _root(parents, order[i - 1]), _root(parents, order[i])
-            if a < b:
-                parents[b] = a
-            elif b < a:
-                parents[a] = b
+def _lay_tasks(plan: Plan, files: Sequence[Path]) -> list[LayTask]:
+    """Files are taken together until they hold as many rows as a range."""
+    tasks: list[LayTask] = []
+    held: list[Path] = []
+    row = start = 0
+    for path in files:
+        held.append(path)
+        row += pq.read_metadata(path).num_rows
+        if row - start >= plan.range_rows:
+            tasks.append(LayTask(plan, len(tasks), tuple(held), plan.folder / "ranks.npy", start))
+            held, start = [], row
+    if held:
+        tasks.append(LayTask(plan, len(tasks), tuple(held), plan.folder / "ranks.npy", start))
+    return tasks
 
 
-@njit(cache=True, nogil=True)
-def _flatten(parents: Any) -> Any:
-    for i in range(parents.size):
-        parents[i] = _root(parents, i)
-
-
-@njit(cache=True, nogil=True)
-def _greedy(signatures: Any, threshold: Any) -> Any:
-    """For each row, in order, the kept row it resembles most (the first of equals), or -1 when it is kept itself."""
-    count, values = signatures.shape
-    like = np.full(count, -1, np.int64)
-    similarity = np.zeros(count)
-    kept = np.empty(count, np.int64)
-    size = 0
-    for i in range(count):
-        best, best_equal = -1, 0
-        for at in range(size):
-            equal = 0
-            for k in range(values):
-                equal += signatures[i, k] == signatures[kept[at], k]
-            if equal > best_equal:
-                best, best_equal = kept[at], equal
-        if best >= 0 and best_equal >= threshold * values:
-            like[i] = best
-            similarity[i] = best_equal / values
-        else:
-            kept[size] = i
-            size += 1
-    return like, similarity
+def _finished(plan: Plan, stage: str, read: str) -> None:
+    """Note that a stage is done, then let go of what it has read."""
+    write_bytes(plan.folder / f"{stage}.done", b"")
+    shutil.rmtree(plan.folder / read, ignore_errors=True)

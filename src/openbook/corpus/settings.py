@@ -1,9 +1,9 @@
 """What a recipe may say about the corpus: how pages are annotated, and what is decided over the annotations."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from openbook.corpus.filter import Derivation, RuleOverride
 from openbook.corpus.optouts import OptOutSettings
@@ -36,14 +36,35 @@ class AnnotateSettings(_Settings):
     """Words in a run: the elements whose sets near duplicates share."""
 
 
+class RepeatedLineSettings(_Settings):
+    """A line that stands on many pages of a site is cut from all but the best of them."""
+
+    on: bool = True
+    profiles: tuple[Profile, ...] = ("web",)
+    """Sources of these profiles; manuals and catalogs repeat lines for a reason."""
+    pages: Annotated[int, Field(ge=2)] = 8
+    """Of one host, at least."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Of the pages of that host, at least."""
+
+
 class DuplicateSettings(_Settings):
     exact: bool = True
     near: bool = True
     similarity: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Two texts are near duplicates from this estimated Jaccard similarity of their runs of words on."""
-    bands: Annotated[int, Field(ge=1)] = 14
-    rows: Annotated[int, Field(ge=1)] = 8
-    """Texts of similarity s are compared with probability 1 - (1 - s^rows)^bands: .77 at .75, .92 at .8, .99 at .85."""
+    recall: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Two texts of just that similarity are compared with at least this probability; bands and rows follow from it."""
+    bands: Annotated[int, Field(ge=1)] | None = None
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """Both or neither: said here, they take the place of `recall`."""
+    lines: RepeatedLineSettings = RepeatedLineSettings()
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("bands and rows belong together: give both, or neither and let recall decide")
+        return self
 
 
 class HeldOutSettings(_Settings):
