@@ -1,6 +1,6 @@
 """The command line. The verbs parse, call and print, and hold no logic; `--help` names them in the order below."""
 
-from openbook.cli import running, books, serving  # isort: skip
+from openbook.cli import running, looking, books, serving  # isort: skip
 from openbook.cli.main import main
 
-__all__ = ["books", "main", "running", "serving"]
+__all__ = ["books", "looking", "main", "running", "serving"]

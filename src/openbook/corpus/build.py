@@ -20,6 +20,7 @@ from openbook.corpus.annotated import Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
 from openbook.corpus.filter import PROFILES, check_overrides
+from openbook.corpus.find import index as find_index
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
@@ -50,6 +51,7 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     index = _index(book)
     write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
     write_report(work, funnel, index, settings)
+    find_index.build(work, context)
     shutil.rmtree(pieces)
     counts: dict[str, int | float] = {
         "pages": len(book.rule),
