@@ -55,8 +55,10 @@ function drawMeasure(box, measure, code, name) {
       + `half below ${figure.format(half)}, nine tenths below ${figure.format(top)}.`;
   };
   const items = [["c0", told("kept", kept)], ["c3", told("dropped", dropped)]];
+  const limits = measure.limits[code] ?? [];
+  if (limits.length) items.push(["", `bounds of the rule: ${limits.map(limit => figure.format(limit)).join("; ")}.`]);
   box.append(element("ul", { class: "legend" },
-    ...items.map(([color, text]) => element("li", {}, element("i", { class: color }), text))));
+    ...items.map(([color, text]) => element("li", {}, ...(color ? [element("i", { class: color })] : []), text))));
 }
 
 panels("distributions", (box, data, code, name) => {

@@ -177,9 +177,10 @@ class Finder:
             verdicts[rule or f"kept {Path(self.index['files'][file][0]).stem}"] = count
         nearest = np.array([-given.get(row, 0.0) for row in rows.tolist()] if given else np.zeros(rows.size))
         order = np.lexsort([rows, codes != self._kept, nearest])
-        pages = [self._page(row, given.get(row)) for row in rows[order[:most]].tolist()]
+        shown = rows[order[:most]].tolist()
+        pages = tuple(page for page in (self._page(row, given.get(row)) for row in shown) if keep(page))
         ranked = sorted(verdicts.items(), key=lambda one: (-one[1], one[0]))
-        return Answer(tuple(page for page in pages if keep(page)), int(rows.size), dict(ranked), note)
+        return Answer(pages, int(rows.size) - len(shown) + len(pages), dict(ranked), note)
 
     def _page(self, row: int, share: float | None) -> Found:
         found = self._row(row, _COLUMNS)

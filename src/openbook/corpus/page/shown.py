@@ -131,7 +131,7 @@ def _shown(sample: Sample) -> dict[str, Any]:
 def marked(left: str, right: str) -> tuple[Markup, Markup]:
     """Two texts with the words marked that only one of them has, of the first few hundred."""
     first, second = (re.findall(r"\S+\s*", text)[:MARKED_WORDS] for text in (left, right))
-    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    matcher = SequenceMatcher(None, [one.rstrip() for one in first], [one.rstrip() for one in second], autojunk=False)
     shown: Mapping[str, list[Markup]] = {"left": [], "right": []}
     for kind, a, b, c, d in matcher.get_opcodes():
         for side, words in (("left", first[a:b]), ("right", second[c:d])):
