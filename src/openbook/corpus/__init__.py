@@ -1,7 +1,8 @@
 """The corpus room: pages in, documents out, every page accounted for. Its files in the order in which a page passes:
 
 sources/ reads the page, extract/ its main text; annotation (identify, redact, rights, statistics) notes what it is;
-build (decide, ledger, duplicates, deal) says what becomes of it; corpus is the artifact, page the report to look at.
+build (decide, ledger, duplicates, deal) says what becomes of it; corpus is the artifact, page the report to look at,
+find where anything in it is.
 """
 
 from pathlib import Path

@@ -13,7 +13,7 @@ import orjson
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from openbook.books.store import atomic_path, write_bytes
+from openbook.books.store import write_bytes
 from openbook.context import Context
 from openbook.corpus.find import quote, table
 from openbook.corpus.find.keys import (
@@ -63,7 +63,7 @@ def build(folder: Path, context: Context) -> None:
         scanned = list(context.engine.map(scan, tasks, lambda _: bar.advance()))
     rows = sum(count for _, count in files)
     rules = sorted({rule for one in scanned for rule in one.rules} | {""})
-    _join_verdicts(tasks, scanned, rules, folder / FOLDER / VERDICTS)
+    _join_verdicts(tasks, scanned, rules, rows, folder / FOLDER / VERDICTS)
     runs = [task.out for task in tasks]
     merges = {
         name: table.merge_tasks(name, runs, sum(one.entries[name] for one in scanned), rows, pieces) for name in TABLES
@@ -139,12 +139,12 @@ def _add(entries: _Entries, keys: Sequence[int] | NDArray[np.uint64], row: int) 
     entries[1].append(np.full(len(keys), row, np.uint64))
 
 
-def _join_verdicts(tasks: Sequence[ScanTask], scanned: Sequence[Scanned], rules: list[str], path: Path) -> None:
+def _join_verdicts(
+    tasks: Sequence[ScanTask], scanned: Sequence[Scanned], rules: list[str], rows: int, path: Path
+) -> None:
     """The place in `rules` of what became of each row."""
     places = {rule: at for at, rule in enumerate(rules)}
-    whole = [np.empty(0, np.uint16)]
-    for task, one in zip(tasks, scanned, strict=True):
-        meaning = np.array([places[rule] for rule in one.rules], np.uint16)
-        whole.append(meaning[np.load(task.out / VERDICTS)])
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.concatenate(whole))
+    with table.array_writer(path, np.dtype(np.uint16), rows) as write:
+        for task, one in zip(tasks, scanned, strict=True):
+            meaning = np.array([places[rule] for rule in one.rules], np.uint16)
+            write(meaning[np.load(task.out / VERDICTS)])

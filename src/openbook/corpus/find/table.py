@@ -5,7 +5,8 @@ begins. Of what follows, 32 bits are: with sixteen entries a bucket an entry tak
 than four billion pages, and two of a billion keys agree by chance once in 250 million.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,16 +129,31 @@ def merge(task: MergeTask) -> int:
 
 
 def join(tasks: Sequence[MergeTask], counts: Sequence[int], folder: Path) -> None:
-    """The table from its partitions, in their order."""
-    name, bits, wide = tasks[0].name, tasks[0].bits, tasks[0].wide
-    buckets = np.concatenate([np.load(task.out / "counts.npy") for task in tasks])
-    starts = np.zeros((1 << bits) + 1, np.uint64)
-    np.cumsum(buckets, out=starts[1:])
-    with atomic_path(_path(folder, name, "starts")) as temporary, temporary.open("wb") as file:
-        np.save(file, starts)
-    for part, kind in (("keys", np.dtype(np.uint32)), ("rows", np.dtype(np.uint64 if wide else np.uint32))):
-        header = {"descr": kind.str, "fortran_order": False, "shape": (int(sum(counts)),)}
-        with atomic_path(_path(folder, name, part)) as temporary, temporary.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
+    """The table from its partitions, in their order, one of them in memory at a time."""
+    name, bits = tasks[0].name, tasks[0].bits
+    row = np.dtype(np.uint64 if tasks[0].wide else np.uint32)
+    with array_writer(_path(folder, name, "starts"), np.dtype(np.uint64), (1 << bits) + 1) as write:
+        begin = np.zeros(1, np.uint64)
+        write(begin)
+        for task in tasks:
+            ends = begin[-1] + np.cumsum(np.load(task.out / "counts.npy"), dtype=np.uint64)
+            write(ends)
+            begin = ends[-1:]
+    for part, kind in (("keys", np.dtype(np.uint32)), ("rows", row)):
+        with array_writer(_path(folder, name, part), kind, sum(counts)) as write:
             for task in tasks:
-                file.write(np.load(task.out / f"{part}.npy").tobytes())
+                write(np.load(task.out / f"{part}.npy"))
+
+
+@contextmanager
+def array_writer(path: Path, kind: np.dtype, size: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write a one-dimensional array piece by piece."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        header = {"descr": kind.str, "fortran_order": False, "shape": (int(size),)}
+        np.lib.format.write_array_header_1_0(file, header)
+
+        def write(piece: np.ndarray) -> None:
+            assert piece.dtype == kind
+            file.write(piece.tobytes())
+
+        yield write
