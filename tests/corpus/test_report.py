@@ -23,6 +23,7 @@ from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+HEBREW = "הציפורים יושבות על הגג ומחכות לסירה הראשונה של הבוקר. "
 EVIL = "</script><img src=x onerror=document.title='taken'>"
 
 
@@ -44,6 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         build.record("https://copy.example/", page(TEXT + " One more line.")),
         build.record("https://origin.example/", page(TEXT + " One more line. And its end.")),
         build.record("https://empty.example/", b"<html></html>"),
+        build.record("https://he.example/", page(HEBREW * 6).replace(b"Birds", "ציפורים".encode())),
     ]
     sources = build.sources(folder / "sources", {"web/a.warc": build.warc(folder / "a.warc", records)})
     wanted = CorpusSettings(profile="documentation", filter={"words": RuleOverride(min=40)})
@@ -88,6 +90,15 @@ def test_near_duplicates_stand_side_by_side_with_their_differences_marked(html: 
 def test_texts_say_their_language_and_find_their_direction(html: str) -> None:
     assert '<pre dir="auto" lang="mt">' in html and '<pre dir="auto" lang="ka">' in html
     assert "<bdi" in html
+
+
+@NEEDS_CHROMIUM
+def test_a_text_that_runs_from_right_to_left_is_shown_so(tab: Page, built: Corpus) -> None:
+    tab.size(1280, 800)
+    tab.open(f"file://{built.folder / 'report.html'}")
+    hebrew = "[...document.querySelectorAll('pre')].find(one => one.textContent.includes('הציפורים'))"
+    assert tab.run(f"getComputedStyle({hebrew}).direction") == "rtl"
+    assert tab.run(f"{hebrew}.lang") == "he"
 
 
 def test_the_verb_makes_the_same_page_from_the_artifact_alone(built: Corpus, tmp_path: Path) -> None:

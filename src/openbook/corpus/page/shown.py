@@ -11,7 +11,7 @@ from openbook.corpus.filter import STAGE_OF
 from openbook.corpus.funnel import Funnel, Line, place_of, stage_of
 from openbook.corpus.page.counted import limits_of
 from openbook.corpus.page.histogram import Counts, bars, quantiles, summed
-from openbook.corpus.page.languages import MEANING, name
+from openbook.corpus.page.languages import MEANING, OTHERS, name
 from openbook.corpus.page.samples import KEPT_RULE, Sample
 from openbook.corpus.page.tally import DROPPED, KEPT, Tally
 from openbook.corpus.settings import CorpusSettings
@@ -103,7 +103,6 @@ def _group(rule: str, samples: list[Sample], count: int) -> dict[str, Any]:
 
 
 def _shown(sample: Sample) -> dict[str, Any]:
-    known = LANGUAGES.get(sample.language)
     facts = [name(sample.language)]
     if sample.measure is not None:
         facts.append(f"measured {sample.measure:.4g}")
@@ -116,7 +115,7 @@ def _shown(sample: Sample) -> dict[str, Any]:
         text, original = marked(text, original)
     return {
         "group": sample.group,
-        "lang": sample.language if known else None,
+        "lang": sample.language if sample.language not in ("", OTHERS) else None,
         "title": sample.title or sample.url or sample.id,
         "facts": " · ".join(facts),
         "url": sample.url,
