@@ -17,7 +17,7 @@ from markupsafe import Markup
 from openbook.books.store import write_bytes
 
 Cell = str | int | float | None
-COLORS = 8
+COLORS = 12
 """Series colors in style.css; a chart with more series begins again."""
 
 

@@ -81,7 +81,7 @@ def add_funnel(report: Report, funnel: Funnel) -> None:
         caption="Pages of each language that are left after each stage",
     )
     report.bars(
-        [(name(line.language), _shares(line, stages)) for line in lines if line.read],
+        [(name(line.language), _shares(line, stages_used(lines))) for line in lines if line.read],
         unit="%",
         note="Where the pages of each language ended, in per cent of those read.",
         totals=[f"{line.read:,} read" for line in lines if line.read],
