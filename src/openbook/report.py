@@ -3,9 +3,12 @@
 Holds no clock time and no path, so that a report is the same on every run of the same recipe.
 """
 
+import json
 import math
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import jinja2
@@ -14,7 +17,7 @@ from markupsafe import Markup
 from openbook.books.store import write_bytes
 
 Cell = str | int | float | None
-COLORS = 8
+COLORS = 12
 """Series colors in style.css; a chart with more series begins again."""
 
 
@@ -54,6 +57,23 @@ class Report:
     def __init__(self, title: str, lead: str = "") -> None:
         self.title, self.lead = title, lead
         self.parts: list[Markup] = []
+        self.languages: Mapping[str, str] = {}
+        self.scripts = ["page.js"]
+
+    def add(self, template: str, **values: object) -> None:
+        """A part of its own shape: a template of report_page/."""
+        self.parts.append(_render(template, **values))
+
+    def choose_language(self, names: Mapping[str, str]) -> None:
+        """Give the page a choice of language (code -> name), which panels and samples follow."""
+        self.languages = names
+
+    def panel(self, kind: str, data: object) -> None:
+        """A part that report_page/KIND.js draws from `data`, a JSON value, anew for each language that is chosen."""
+        # A "<" could end the element that holds the data.
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        self.parts.append(_render("panel.html.jinja", kind=kind, data=Markup(text)))
+        self.scripts += [f"{kind}.js"] if f"{kind}.js" not in self.scripts else []
 
     def section(self, heading: str, note: str = "") -> None:
         self.parts.append(_render("section.html.jinja", heading=heading, note=note))
@@ -62,27 +82,47 @@ class Report:
         """A row of big numbers: label -> value."""
         self.parts.append(_render("figures.html.jinja", items=items))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> None:
-        """A table that a click on a heading sorts; columns of numbers are aligned right."""
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "", caption: str = "", id: str = ""
+    ) -> None:
+        """A table that a press on a heading sorts; columns of numbers are aligned right."""
         numeric = [
             any(isinstance(row[at], int | float) for row in rows)
             and all(row[at] is None or isinstance(row[at], int | float) for row in rows)
             for at in range(len(columns))
         ]
         cells = [[(number(value), value if isinstance(value, int | float) else None) for value in row] for row in rows]
-        self.parts.append(_render("table.html.jinja", columns=columns, rows=cells, numeric=numeric, note=note))
+        self.parts.append(
+            _render("table.html.jinja", columns=columns, rows=cells, numeric=numeric, note=note, caption=caption, id=id)
+        )
 
-    def bars(self, rows: Sequence[tuple[str, Mapping[str, float]]], unit: str = "", note: str = "") -> None:
-        """Stacked horizontal bars, one per row, all on one scale."""
+    def bars(
+        self,
+        rows: Sequence[tuple[str, Mapping[str, float]]],
+        unit: str = "",
+        note: str = "",
+        totals: Sequence[str] = (),
+        logarithmic: bool = False,
+    ) -> None:
+        """Stacked horizontal bars, one per row, all on one scale; `totals` takes the place of the sums behind them.
+
+        A logarithmic scale is for rows of one part: it begins a little below the least of them.
+        """
         names = list(dict.fromkeys(name for _, parts in rows for name in parts))
-        longest = max((sum(parts.values()) for _, parts in rows), default=0) or 1
+        sums = [sum(parts.values()) for _, parts in rows]
+        longest = max(sums, default=0) or 1
+        least = min((one for one in sums if one > 0), default=1) / 2
+
+        def width(part: float) -> float:
+            if logarithmic:
+                return 100 * math.log(part / least) / math.log(longest / least) if part > 0 else 0
+            return 100 * part / longest
 
         def pieces(parts: Mapping[str, float]) -> list[tuple[int, float, str, str]]:
-            return [
-                (names.index(name) % COLORS, 100 * part / longest, name, number(part)) for name, part in parts.items()
-            ]
+            return [(names.index(name) % COLORS, width(part), name, number(part)) for name, part in parts.items()]
 
-        shown = [(label, number(sum(parts.values())), pieces(parts)) for label, parts in rows]
+        behind = totals or [f"{number(one)} {unit}" for one in sums]
+        shown = [(label, total, pieces(parts)) for (label, parts), total in zip(rows, behind, strict=True)]
         legend = [(index % COLORS, name) for index, name in enumerate(names)] if len(names) > 1 else []
         self.parts.append(_render("bars.html.jinja", rows=shown, legend=legend, unit=unit, note=note))
 
@@ -117,7 +157,18 @@ class Report:
 
     def html(self) -> str:
         style = _templates().get_template("style.css").render()
-        return _render("page.html.jinja", title=self.title, lead=self.lead, parts=self.parts, style=Markup(style))
+        script = "\n".join(_templates().get_template(name).render() for name in self.scripts)
+        digest = b64encode(sha256(script.encode()).digest()).decode()
+        return _render(
+            "page.html.jinja",
+            title=self.title,
+            lead=self.lead,
+            languages=self.languages,
+            parts=self.parts,
+            style=Markup(style),
+            script=Markup(script),
+            policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        )
 
     def write(self, path: Path) -> None:
         write_bytes(path, self.html().encode())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browser import CHROMIUM, Page, browser
 from running import Running, serving
+from tests.browser import CHROMIUM, Page, browser
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 ENTER, CONTROL = 13, 2

@@ -19,6 +19,7 @@ from openbook.progress import quiet
 from openbook.recipe import load
 from openbook.tokenizer import Tokenizer
 from openbook.trace import describe, page_text, place, seen
+from openbook.trace.standing import IDS, listed, standing
 
 STEPS, ROWS = 6, 8
 
@@ -137,3 +138,21 @@ def test_a_page_that_was_replaced_since_is_refused(trained: Seen) -> None:
             page_text(trained.run, one.document)
     finally:
         path.write_bytes(before)
+
+
+def test_a_document_s_standing_is_its_steps_and_whether_the_release_lists_it(trained: Seen, tmp_path: Path) -> None:
+    corpus = Corpus.open(trained.run / "corpus")
+    rows = [row for code in corpus.languages[:3] for row in corpus.documents(code, None, ["id", "split"])]
+    places = standing(trained.run, [(row["id"], row["split"]) for row in rows])
+    for row, one in zip(rows, places, strict=True):
+        sightings = seen(trained.run, row["id"])
+        assert one.trained and one.released is None
+        assert one.steps == tuple(sorted({step for step, *_ in sightings}))
+        assert one.places == len({found[:2] for found in sightings})
+        assert row["split"] == "train" or not one.steps
+    assert any(one.steps for one in places)
+    ids = sorted(row["id"] for row in rows)
+    path = tmp_path / IDS
+    path.parent.mkdir()
+    path.write_text("".join(f"{id}\n" for id in ids[1::2]))
+    assert [listed(path, id) for id in ids] == [at % 2 == 1 for at in range(len(ids))]

@@ -2,7 +2,7 @@
 
 sources/ reads the page, extract/ its main text; annotation (identify, redact, rights, statistics) notes what it is;
 build (decide, ledger, repeated_lines, duplicates, deal) says what becomes of it; corpus is the artifact, page the
-report to look at.
+report to look at, find where anything in it is.
 """
 
 from pathlib import Path

@@ -22,6 +22,7 @@ from openbook.corpus.annotated import Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
 from openbook.corpus.filter import PROFILES, applied, check_overrides
+from openbook.corpus.find import index as find_index
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
@@ -70,6 +71,7 @@ def run(
     met = [(line.language, line.source, settings.profiles.get(line.source, settings.profile)) for line in funnel.lines]
     write_bytes(work / THRESHOLDS, orjson.dumps(applied(met, settings.filter), option=orjson.OPT_INDENT_2) + b"\n")
     write_report(work, funnel, index, settings)
+    find_index.build(work, context)
     shutil.rmtree(pieces)
     counts: dict[str, int | float] = {
         "pages": len(book.rule),

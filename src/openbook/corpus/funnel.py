@@ -1,7 +1,7 @@
 """How many pages of each language and source came how far: read, extracted, identified, through each rule, kept."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +29,16 @@ STAGES = (
 """The first half of a rule's name, in the order in which pages pass."""
 
 
+def stage_of(rule: str) -> str:
+    return rule.split(":")[0]
+
+
+def place_of(rule: str) -> tuple[int, str]:
+    """Sorts rules, or stages, in the order in which pages pass; a stage that is not in the list goes last."""
+    stage = stage_of(rule)
+    return STAGES.index(stage) if stage in STAGES else len(STAGES), stage
+
+
 @dataclass(frozen=True)
 class Line:
     language: str
@@ -42,8 +52,11 @@ class Line:
 
     def left_after(self, stage: str) -> int:
         """Pages that came through this stage and all before it."""
-        passed = STAGES[: STAGES.index(stage) + 1]
-        return self.read - sum(count for rule, count in self.rejected.items() if rule.split(":")[0] in passed)
+        passed = place_of(stage)
+        return self.read - sum(count for rule, count in self.rejected.items() if place_of(rule) <= passed)
+
+    def rejected_at(self, stage: str) -> int:
+        return sum(count for rule, count in self.rejected.items() if stage_of(rule) == stage)
 
 
 @dataclass(frozen=True)
@@ -95,8 +108,11 @@ class Funnel:
 
     @classmethod
     def read(cls, data: bytes) -> Self:
+        """Fields that this version does not know are left out."""
         table: dict[str, Any] = orjson.loads(data)
-        return cls(tuple(Line(**row) for row in table["lines"]), table.get("not_pages", {}))
+        names = [one.name for one in fields(Line)]
+        lines = tuple(Line(**{name: row[name] for name in names}) for row in table["lines"])
+        return cls(lines, table.get("not_pages", {}))
 
     def by_language(self) -> list[Line]:
         """One line a language, sources added up; the table's order first, others behind."""
@@ -117,6 +133,11 @@ class Funnel:
         for line in self.lines:
             whole = _add(whole, line, language="", source="")
         return whole or Line("", "", 0, {}, 0, 0, 0)
+
+
+def stages_used(lines: Iterable[Line]) -> list[str]:
+    """Stages that reject something, in the order in which pages pass."""
+    return sorted({stage_of(rule) for line in lines for rule in line.rejected}, key=place_of)
 
 
 def _add(first: Line | None, second: Line, language: str | None = None, source: str | None = None) -> Line:
