@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from openbook.corpus.varieties import Family, families
+from openbook.corpus.varieties import families
 from openbook.languages import ALIASES, LANGUAGES
 
 READ = 2000
@@ -80,7 +80,7 @@ class Identifier:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
         model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        self.families: list[Family] = families(table()["family"])
+        self.families = families()
         ours = {code.split("-")[0] for code in LANGUAGES} | {label for one in self.families for label in one.labels}
         allowed = (ours | set(table()["others"])) & set(model.nb_classes)
         columns = [at for at, label in enumerate(model.nb_classes) if label in allowed]
@@ -136,8 +136,9 @@ class Identifier:
             mine = {one: shares.pop(one, 0.0) for one in family.labels}
             together = sum(mine.values())
             if together > max(shares.values(), default=0.0):
-                member, inside = family.member(sample, mine, code)
-                return self._result(member, together * inside, letters)
+                inside = family.member(sample, mine, code)
+                member = max(inside, key=lambda one: (inside[one], one))
+                return self._result(member, together * inside[member], letters)
             shares[family.labels[0]] = together
         best = max(shares, key=lambda one: (shares[one], one))
         found = "und" if best == "zxx" else "sr-Cyrl" if best == "sr" else "nb" if best == "no" else best
