@@ -1,8 +1,8 @@
 """How often is the language right: by source and language, whole documents and ~100 characters, declared and not.
 
-python benchmarks/corpus/identification.py TEXTS [--model MODEL.bin] [--confusions] [--json OUT]
-TEXTS: a folder with SOURCE/CODE.txt (documents parted by an empty line), or a run's folder: there the truth is what each
-page or package declares of itself, and the identifier is not told.
+python benchmarks/corpus/identification.py TEXTS [--model MODEL.bin] [--scores] [--json OUT]
+TEXTS: a folder with SOURCE/CODE.txt (documents parted by an empty line), or a run's folder: there the truth is what
+each page or package declares of itself, and the identifier is not told.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def pieces(text: str) -> Iterator[str]:
 
 def measure(found: Iterator[tuple[str, str, str]], model: Path | None) -> tuple[dict[tuple[str, str], Tally], float]:
     """(source, code) -> tally, and documents a CPU second."""
-    who = identifier(str(model) if model else None)
+    who = identifier(str(model)) if model else identifier()
     tallies: dict[tuple[str, str], Tally] = {}
     spent, asked = 0.0, 0
     for source, code, text in found:

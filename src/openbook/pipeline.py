@@ -72,6 +72,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     """The steps of a recipe, in the order of the flow. `base` is the folder that its paths are relative to."""
     languages = list(recipe.languages)
     wanted = recipe.corpus.model_copy(update={"languages": tuple(languages)})
+    annotate = corpus.located(recipe.annotate, base)
     exported = recipe.export.model_copy(
         update={
             "name": recipe.export.name or recipe.name,
@@ -111,11 +112,9 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "annotated",
             corpus.ANNOTATE_VERSION,
-            {"annotate": recipe.annotate},
+            {"annotate": corpus.named(annotate)},
             ["sources"],
-            lambda f, work, context: corpus.run_annotate(
-                recipe.annotate, sources.Sources.open(f["sources"]), work, context
-            ),
+            lambda f, work, context: corpus.run_annotate(annotate, sources.Sources.open(f["sources"]), work, context),
         ),
         step(
             "corpus",

@@ -21,6 +21,7 @@ from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
 from openbook.corpus.filter import PROFILES, check_overrides
 from openbook.corpus.funnel import Funnel
+from openbook.corpus.identifiers import score_rule
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
 from openbook.corpus.settings import CorpusSettings
@@ -41,7 +42,7 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     pieces.mkdir(parents=True, exist_ok=True)
     parts = annotated.parts
     write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
-    book = _decide(settings, parts, pieces, context)
+    book = _decide(settings, parts, pieces, context, score_rule(annotated.folder))
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, pieces, work, context)
@@ -62,10 +63,12 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     return Outcome(counts=counts, roots={"documents": index["root"]})
 
 
-def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context) -> Ledger:
+def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context, score: str) -> Ledger:
     """Every verdict. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
-    tasks = [DecideTask(part, out, settings, pieces / POLICIES) for part, out in zip(parts, verdicts, strict=True)]
+    tasks = [
+        DecideTask(part, out, settings, pieces / POLICIES, score) for part, out in zip(parts, verdicts, strict=True)
+    ]
     with context.progress.task("decide", len(tasks), "parts") as bar:
         for _ in context.engine.map(decide_part, tasks, lambda _: bar.advance()):
             pass

@@ -66,12 +66,14 @@ class DecideTask:
     settings: CorpusSettings
     policies: Path
     """JSON: Annotated.policy_files()."""
+    score: str = "language_score"
+    """The rule whose cut-offs fit the identifier's scores."""
 
 
 def decide_part(task: DecideTask) -> int:
     """Write the verdicts of one part; returns the number of its pages."""
     table = pq.read_table(task.part, columns=COLUMNS)
-    rejected, measure = verdicts(table, task.settings)
+    rejected, measure = verdicts(table, task.settings, task.score)
     optouts = OptOuts(task.settings.optouts)
     ids, urls = table.column("id").to_pylist(), table.column("url").to_pylist()
     for row, (id, url) in enumerate(zip(ids, urls, strict=True)):
@@ -102,7 +104,9 @@ def decide_part(task: DecideTask) -> int:
     return int(table.num_rows)
 
 
-def verdicts(table: pa.Table, settings: CorpusSettings) -> tuple[list[str | None], NDArray[np.float64]]:
+def verdicts(
+    table: pa.Table, settings: CorpusSettings, score: str = "language_score"
+) -> tuple[list[str | None], NDArray[np.float64]]:
     """For each row the rule that rejects it (None: none does) and the measure that failed (NaN where none did)."""
     asked = frozenset(settings.languages if settings.languages is not None else LANGUAGES)
     rejected: list[str | None] = table.column("rejected_by").to_pylist()
@@ -119,7 +123,7 @@ def verdicts(table: pa.Table, settings: CorpusSettings) -> tuple[list[str | None
     columns = _columns(table)
     for (language, source), rows in groups.items():
         profile = settings.profiles.get(source, settings.profile)
-        found = judge(columns, thresholds(profile, language, source, settings.filter), rows)
+        found = judge(columns, thresholds(profile, language, source, settings.filter, score), rows)
         for at in np.flatnonzero(found.rule >= 0):
             rule = RULES[found.rule[at]]
             rejected[rows[at]] = f"{STAGE_OF[rule]}:{rule}"

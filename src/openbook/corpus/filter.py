@@ -14,7 +14,7 @@ from openbook.languages import LANGUAGES
 PROFILES = ("web", "documentation", "messages")
 
 STAGES: Mapping[str, tuple[str, ...]] = {
-    "language": ("language_score", "glotlid_score", "script_share"),
+    "language": ("language_score", "glotlid_score", "script_share", "main_share"),
     "gopher": (
         "words",
         "word_length",

@@ -33,8 +33,8 @@ class Family:
     labels: tuple[str, ...]
     script: str
     prior: Mapping[str, float]
-    label: Mapping[str, str]
-    """Member -> the model's label for it."""
+    label: Mapping[str, tuple[str, ...]]
+    """Member -> labels under which a model may know it."""
     silence: Mapping[str, float]
     """Member -> what it loses per 1,000 characters: a text of it would have shown words of its own by then."""
     trust: float
@@ -92,8 +92,8 @@ class Family:
         """Each member's probability inside the family; `shares`: what the model gives its labels."""
         points = self.points(text)
         together = sum(shares.get(label, 0.0) for label in self.labels) or 1.0
-        for one, label in self.label.items():
-            share = max(shares.get(label, 0.0) / together, LEAST_SHARE)
+        for one, labels in self.label.items():
+            share = max(sum(shares.get(label, 0.0) for label in labels) / together, LEAST_SHARE)
             points[one] += self.trust * math.log(share) / STRENGTH
         if declared in points:
             points[declared] += DECLARED
@@ -128,7 +128,7 @@ def _family(row: Mapping[str, Any]) -> Family:
         labels=tuple(row["labels"]),
         script=row["script"],
         prior=dict(row["prior"]),
-        label=dict(row["label"]),
+        label={member: tuple(labels) for member, labels in row["label"].items()},
         silence=dict(row["silence"]),
         trust=float(row["trust"]),
         whole=whole,
