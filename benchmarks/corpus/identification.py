@@ -19,6 +19,8 @@ from openbook.languages import LANGUAGES
 
 SHORT = 100
 """Characters of a short sample, cut at a space."""
+MIDDLE = 300
+"""Characters of the samples whose scores the cut-offs in filters/languages.toml come from."""
 MOST_DOCUMENTS = 100
 """Of one source and language."""
 MOST_SHORT = 300
@@ -35,7 +37,7 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     short_answers: Counter[str] = field(default_factory=Counter)
     scores: list[float] = field(default_factory=list)
-    """Of the documents that were answered right without a declaration."""
+    """Of the samples of MIDDLE characters that were answered right without a declaration."""
 
 
 def texts(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -61,12 +63,12 @@ def run_texts(folder: Path) -> Iterator[tuple[str, str, str]]:
                 yield row["source"], code, row["text"]
 
 
-def pieces(text: str) -> Iterator[str]:
-    """Runs of whole words of about SHORT characters."""
+def pieces(text: str, size: int = SHORT) -> Iterator[str]:
+    """Runs of whole words of about `size` characters."""
     piece = ""
     for word in text.split():
         piece = f"{piece} {word}" if piece else word
-        if len(piece) >= SHORT:
+        if len(piece) >= size:
             yield piece
             piece = ""
 
@@ -86,10 +88,9 @@ def measure(found: Iterator[tuple[str, str, str]], model: Path | None) -> tuple[
         tally.documents += 1
         tally.right += answer.language == code
         tally.declared += who.identify(text, code).language == code
-        if answer.language == code:
-            tally.scores.append(answer.score)
-        else:
-            tally.answers[answer.language] += 1
+        tally.answers.update(() if answer.language == code else (answer.language,))
+        middle = (who.identify(piece) for piece in pieces(text, MIDDLE)) if len(tally.scores) < MOST_SHORT else ()
+        tally.scores += [one.score for one in middle if one.language == code]
         for piece in pieces(text):
             if tally.short >= MOST_SHORT:
                 break

@@ -6,6 +6,7 @@ The evidence is data, in varieties.toml: words, beginnings and ends of words, pa
 import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -53,24 +54,24 @@ class Family:
         for member, loss in self.silence.items():
             points[member] -= loss * len(text) / 1000
         text = text.lower()
-        counts: dict[str, int] = {}
-        for word in _WORD.findall(text):
-            counts[word] = counts.get(word, 0) + 1
-        for word, count in counts.items():
-            for member, gain in self._evidence(word).items():
-                points[member] += min(count, COUNTED) * gain
+        seen = self.seen
+        for word, count in Counter(_WORD.findall(text)).items():
+            gains = seen.get(word)
+            if gains is None:
+                gains = self._remember(word)
+            if gains:
+                for member, gain in gains.items():
+                    points[member] += min(count, COUNTED) * gain
         for pattern, gains in self.patterns:
             found = len(pattern.findall(text))
             for member, gain in gains.items() if found else ():
                 points[member] += min(found, COUNTED) * gain
         return points
 
-    def _evidence(self, word: str) -> Mapping[str, float]:
-        found = self.seen.get(word)
-        if found is None:
-            if len(self.seen) >= REMEMBERED:
-                self.seen.clear()
-            found = self.seen[word] = self._look_up(word)
+    def _remember(self, word: str) -> Mapping[str, float]:
+        if len(self.seen) >= REMEMBERED:
+            self.seen.clear()
+        found = self.seen[word] = self._look_up(word)
         return found
 
     def _look_up(self, word: str) -> Mapping[str, float]:
