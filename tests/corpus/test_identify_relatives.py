@@ -49,6 +49,7 @@ def test_the_runner_up_is_the_next_of_the_family() -> None:
 
 def test_every_piece_of_evidence_is_for_members_of_its_family() -> None:
     for family in families():
+        assert all(word.isalpha() for place in (family.whole, family.beginnings, family.ends) for word in place)
         members = set(family.prior)
         assert set(family.label) == members
         assert set(family.silence) <= members
