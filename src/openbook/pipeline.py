@@ -74,6 +74,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     languages = list(recipe.languages)
     wanted = recipe.corpus.model_copy(update={"languages": tuple(languages)})
     beside_sources = corpus.corpus_files(recipe.corpus, base)
+    annotate = corpus.located(recipe.annotate, base)
     exported = recipe.export.model_copy(
         update={
             "name": recipe.export.name or recipe.name,
@@ -113,11 +114,9 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "annotated",
             corpus.ANNOTATE_VERSION,
-            {"annotate": recipe.annotate},
+            {"annotate": corpus.named(annotate)},
             ["sources"],
-            lambda f, work, context: corpus.run_annotate(
-                recipe.annotate, sources.Sources.open(f["sources"]), work, context
-            ),
+            lambda f, work, context: corpus.run_annotate(annotate, sources.Sources.open(f["sources"]), work, context),
         ),
         step(
             "corpus",

@@ -7,6 +7,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import declared_code, identifier, letters_by_script
+from openbook.corpus.naive_bayes import NaiveBayes
 from openbook.languages import LANGUAGES
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -42,7 +43,9 @@ def test_small_languages_are_known(code: str) -> None:
 
 def test_the_compiled_walk_scores_as_py3langid_does() -> None:
     peer = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    peer.set_languages(sorted(set(identifier().labels)))
+    model = identifier().model
+    assert isinstance(model, NaiveBayes)
+    peer.set_languages(sorted(set(model.labels)))
     for text in [*ARTICLE.values(), "a", "İSTANBUL", "12 34", "A" * 3000]:
         mine, theirs = identifier().probabilities(text), dict(peer.rank(text[:2000]))
         for label, share in mine.items():

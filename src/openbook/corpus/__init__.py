@@ -26,9 +26,25 @@ __all__ = [
     "Corpus",
     "CorpusSettings",
     "corpus_files",
+    "located",
+    "named",
     "run_annotate",
     "run_corpus",
 ]
+
+
+def located(settings: AnnotateSettings, base: Path) -> AnnotateSettings:
+    """The settings with the identifier's path made absolute. Raises OpenbookError when it is no model."""
+    from openbook.corpus import identifiers
+
+    return identifiers.located(settings, base)
+
+
+def named(settings: AnnotateSettings) -> AnnotateSettings:
+    """The settings as they stand in the books: the identifier's digest in place of its path."""
+    from openbook.corpus import identifiers
+
+    return identifiers.named(settings)
 
 
 def run_annotate(settings: AnnotateSettings, sources: "Sources", work: Path, context: "Context") -> "Outcome":

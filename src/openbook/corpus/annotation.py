@@ -23,11 +23,13 @@ from openbook.books.digest import sha256_bytes
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
+from openbook.corpus import identifiers
 from openbook.corpus.annotated import INDEX, NOTE, POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, document_id, parquet_writer
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
 from openbook.corpus.line_keys import distinct_keys
+from openbook.corpus.paragraphs import language_columns, mixture
 from openbook.corpus.redact import redact
 from openbook.corpus.rights import read_signals
 from openbook.corpus.settings import AnnotateSettings
@@ -73,6 +75,7 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
     """Raises OpenbookError when the sources hold no page at all."""
     sources.restore(context)
     tasks = [Task(file, sources.locate(file.name), work, settings) for file in sources.files]
+    identifiers.note(settings, work)
     results: list[TaskResult] = []
     with context.progress.task("annotate", len(tasks), "files") as bar:
         for result in context.engine.map(annotate_file, tasks, lambda _: bar.advance()):
@@ -257,18 +260,22 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
         return
     header_language = next((value for name, value in page.http_headers if name.lower() == "content-language"), None)
     row["declared_language"] = declared = declared or header_language
-    identified = identifier().identify(text, declared)
-    row |= {"language": identified.language, "language_score": identified.score}
+    who = identifier(settings.identifier)
+    identified = who.identify(text, declared)
+    mixed = mixture(text, identified, who)
+    row |= language_columns(identified, mixed)
+    if settings.mixed == "cut":
+        text = mixed.main
     clock.lap("identify")
     text, row["pii"] = redact(text, settings.redact)
     clock.lap("redact")
     values = settings.signature_values
-    measured = measure(text, lists(identified.language), values, settings.run_of_words)
+    measured = measure(text, lists(mixed.language), values, settings.run_of_words)
     row |= {
         "text": text,
         "bytes": len(text.encode()),
         "scores": dict(zip(MEASURES, measured.values.tolist(), strict=True))
-        | {"script_share": identified.script_share},
+        | {"script_share": identified.script_share, "main_share": mixed.main_share},
         "exact": xxhash.xxh3_128_digest(measured.normal or text.encode()),
         "signature": measured.signature.tobytes() if measured["words"] else None,
         "lines": distinct_keys(text).tobytes(),

@@ -24,6 +24,7 @@ from openbook.corpus.decide import DecideTask, decide_part
 from openbook.corpus.filter import PROFILES, applied, check_overrides
 from openbook.corpus.find import index as find_index
 from openbook.corpus.funnel import Funnel
+from openbook.corpus.identifiers import score_rule
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
 from openbook.corpus.parallel import ParallelText
@@ -57,7 +58,8 @@ def run(
     parts = annotated.parts
     write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
     figures = _scan(settings, annotated, pieces, work, context, base, parallel)
-    book, cuts = _decide(settings, parts, pieces, context)
+    score = score_rule(annotated.folder)
+    book, cuts = _decide(settings, parts, pieces, context, score)
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, cuts, pieces, work, context)
@@ -69,7 +71,9 @@ def run(
     index = _index(book)
     write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
     met = [(line.language, line.source, settings.profiles.get(line.source, settings.profile)) for line in funnel.lines]
-    write_bytes(work / THRESHOLDS, orjson.dumps(applied(met, settings.filter), option=orjson.OPT_INDENT_2) + b"\n")
+    write_bytes(
+        work / THRESHOLDS, orjson.dumps(applied(met, settings.filter, score), option=orjson.OPT_INDENT_2) + b"\n"
+    )
     write_report(work, funnel, index, settings)
     find_index.build(work, context)
     shutil.rmtree(pieces)
@@ -133,13 +137,13 @@ def _scanned(pieces: Path, number: int) -> Path:
 
 
 def _decide(
-    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context
+    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context, score: str
 ) -> tuple[Ledger, list[Path]]:
     """Every verdict, and the files of the lines to be cut, if any. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
     found = [path if path.exists() else None for path in (_scanned(pieces, number) for number in range(len(parts)))]
     tasks = [
-        DecideTask(part, out, settings, pieces / POLICIES, scanned)
+        DecideTask(part, out, settings, pieces / POLICIES, scanned, score)
         for part, out, scanned in zip(parts, verdicts, found, strict=True)
     ]
     with context.progress.task("decide", len(tasks), "parts") as bar:

@@ -75,12 +75,14 @@ class DecideTask:
     """JSON: Annotated.policy_files()."""
     scanned: Path | None = None
     """Of scan_part; None when nothing was sought in the texts."""
+    score: str = "language_score"
+    """The rule whose cut-offs fit the identifier's scores."""
 
 
 def decide_part(task: DecideTask) -> int:
     """Write the verdicts of one part; returns the number of its pages."""
     table = pq.read_table(task.part, columns=COLUMNS)
-    rejected, measure = verdicts(table, task.settings)
+    rejected, measure = verdicts(table, task.settings, task.score)
     quality, pieces, sizes = _scanned(table, task, rejected, measure)
     optouts = OptOuts(task.settings.optouts)
     ids, urls = table.column("id").to_pylist(), table.column("url").to_pylist()
@@ -138,7 +140,9 @@ def _scanned(
     return found.column("quality"), pa.compute.if_else(cut, pieces, None), sizes
 
 
-def verdicts(table: pa.Table, settings: CorpusSettings) -> tuple[list[str | None], NDArray[np.float64]]:
+def verdicts(
+    table: pa.Table, settings: CorpusSettings, score: str = "language_score"
+) -> tuple[list[str | None], NDArray[np.float64]]:
     """For each row the rule that rejects it (None: none does) and the measure that failed (NaN where none did)."""
     asked = frozenset(settings.languages if settings.languages is not None else LANGUAGES)
     rejected: list[str | None] = table.column("rejected_by").to_pylist()
@@ -155,7 +159,7 @@ def verdicts(table: pa.Table, settings: CorpusSettings) -> tuple[list[str | None
     columns = _columns(table)
     for (language, source), rows in groups.items():
         profile = settings.profiles.get(source, settings.profile)
-        found = judge(columns, thresholds(profile, language, source, settings.filter), rows)
+        found = judge(columns, thresholds(profile, language, source, settings.filter, score), rows)
         for at in np.flatnonzero(found.rule >= 0):
             rule = RULES[found.rule[at]]
             rejected[rows[at]] = f"{STAGE_OF[rule]}:{rule}"

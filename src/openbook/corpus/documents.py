@@ -26,7 +26,11 @@ RECORD = pa.struct(
         ("payload_digest", pa.string()),
     ]
 )
-SCORES = pa.struct([*((name, pa.float64()) for name in MEASURES), ("script_share", pa.float64())])
+SCORES = pa.struct(
+    [*((name, pa.float64()) for name in MEASURES), ("script_share", pa.float64()), ("main_share", pa.float64())]
+)
+RUNNER_UP = pa.struct([("language", pa.string()), ("score", pa.float64())])
+LANGUAGE_SHARES = pa.list_(pa.struct([("language", pa.string()), ("share", pa.float64())]))
 QUALITY = pa.map_(pa.string(), pa.float64())
 """Name of a classifier -> probability that the text is a good one."""
 PII = pa.struct([(kind, pa.int32()) for kind in KINDS])
@@ -40,6 +44,8 @@ _COMMON = [
     ("record", RECORD),
     ("language", pa.string()),
     ("language_score", pa.float64()),
+    ("runner_up", RUNNER_UP),
+    ("languages", LANGUAGE_SHARES),
     ("license", pa.string()),
     ("license_evidence", pa.string()),
     ("reservations", pa.list_(pa.string())),

@@ -14,7 +14,7 @@ from openbook.languages import LANGUAGES
 PROFILES = ("web", "documentation", "messages")
 
 STAGES: Mapping[str, tuple[str, ...]] = {
-    "language": ("language_score", "glotlid_score", "script_share"),
+    "language": ("language_score", "glotlid_score", "script_share", "main_share"),
     "gopher": (
         "words",
         "word_length",
@@ -110,13 +110,15 @@ def thresholds(
     }
 
 
-def applied(met: Iterable[tuple[str, str, str]], overrides: Mapping[str, RuleOverride]) -> list[dict[str, Any]]:
+def applied(
+    met: Iterable[tuple[str, str, str]], overrides: Mapping[str, RuleOverride], score: str = "language_score"
+) -> list[dict[str, Any]]:
     """Bounds for each language, and the sources that they hold for. `met`: (language, source, profile), sorted."""
     rows: list[dict[str, Any]] = []
     for language, source, profile in met:
         if language not in LANGUAGES:
             continue
-        found = thresholds(profile, language, source, overrides)
+        found = thresholds(profile, language, source, overrides, score)
         bounds = {rule: one.model_dump(include={"min", "max"}, exclude_none=True) for rule, one in found.items()}
         same = next((row for row in rows if row["language"] == language and row["bounds"] == bounds), None)
         if same is None:

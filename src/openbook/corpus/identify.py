@@ -1,25 +1,28 @@
-"""In which language is a text: py3langid's model in a compiled walk, what the page declares, and a second look at kin.
+"""In which language is a text: a model's probabilities, what the page declares, and a second look at near relatives.
 
-The score is a probability over the labels that identify.toml allows, times that of the member inside its family.
+The model is py3langid's, or any of fastText's by path. The score is the probability of a language; of a relative, that
+of its family times its own in it.
 """
 
-import math
 import tomllib
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-from numba import njit
 
-from openbook.corpus.varieties import Family, families
+from openbook.corpus.fasttext_model import FastText
+from openbook.corpus.naive_bayes import NaiveBayes
+from openbook.corpus.varieties import families
 from openbook.languages import ALIASES, LANGUAGES
 
 READ = 2000
 """Characters that are looked at."""
 UNKNOWN = "und"
+DEFAULT = "py3langid"
+LEAST = 0.0005
 SCRIPTS = {
     "Latn": ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)),
     "Cyrl": ((0x400, 0x52F),),
@@ -37,6 +40,9 @@ class Identified:
     """0 to 1."""
     script_share: float
     """Of the letters looked at, the share in the language's script."""
+    runner_up: str | None = None
+    """The next likeliest, None where nothing else has a probability of LEAST."""
+    runner_up_score: float = 0.0
 
 
 @cache
@@ -59,7 +65,7 @@ def declared_code(declared: str | None) -> str | None:
 
 def letters_by_script(text: str) -> dict[str, int]:
     """How many letters of each script of the table stand in `text`; `other` for the rest."""
-    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    points = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
     counts = {
         script: int(sum(np.count_nonzero((points >= low) & (points <= high)) for low, high in ranges))
         for script, ranges in SCRIPTS.items()
@@ -73,117 +79,90 @@ def letters_by_script(text: str) -> dict[str, int]:
     return counts
 
 
-class Identifier:
-    """py3langid's model (Lui and Baldwin 2012), its columns restricted to the labels that may be answered."""
-
-    def __init__(self) -> None:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-        model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        self.families: list[Family] = families(table()["family"])
-        ours = {code.split("-")[0] for code in LANGUAGES} | {label for one in self.families for label in one.labels}
-        allowed = (ours | set(table()["others"])) & set(model.nb_classes)
-        columns = [at for at, label in enumerate(model.nb_classes) if label in allowed]
-        self.labels = [model.nb_classes[at] for at in columns]
-        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns], dtype=np.float32)
-        self._start = np.asarray(model.nb_pc, dtype=np.float64)[columns]
-        self._moves = np.frombuffer(model.tk_nextmove, dtype=f"u{model.tk_nextmove.itemsize}")
-        self._rows = np.asarray(model.tk_row, dtype=np.int64)
-        self._outputs = np.asarray(model.tk_output, dtype=np.int64)
-        self._seen = np.zeros(self._weights.shape[0], np.int32)
-
+class Model(Protocol):
     def probabilities(self, text: str) -> dict[str, float]:
         """Label -> probability; empty where the text holds nothing that the model knows."""
-        text = text[:READ]
-        if text.isupper():
-            text = text.lower()
-        data = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
-        scores, features = _score(
-            np.frombuffer(data, np.uint8),
-            self._moves,
-            self._rows,
-            self._outputs,
-            self._weights,
-            self._start,
-            self._seen,
-        )
-        if not features:
-            return {}
-        scores /= math.sqrt(len(data))
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        merged: dict[str, float] = {}
-        for label, share in zip(self.labels, shares.tolist(), strict=True):
-            merged[label] = merged.get(label, 0.0) + share
-        return merged
+        ...
+
+    def likeliest(self, text: str) -> tuple[str, float] | None:
+        """The likeliest label and its probability; None where `probabilities` is empty."""
+        ...
+
+
+class Identifier:
+    """A model and what is made of its answers."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def probabilities(self, text: str) -> dict[str, float]:
+        """What the model says: label -> probability."""
+        return self.model.probabilities(text[:READ])
 
     def identify(self, text: str, declared: str | None = None) -> Identified:
         """`declared`: what the page or its source says; it makes that language likelier and decides between equals."""
         sample = text[:READ]
-        shares = self.probabilities(sample)
-        if not shares:
-            return Identified(UNKNOWN, 0.0, 0.0)
+        shares = self.model.probabilities(sample)
         letters = letters_by_script(sample)
+        if not shares or not any(letters.values()):
+            return Identified(UNKNOWN, 0.0, 0.0)
         code = declared_code(declared)
-        label = self._label(code)
-        if label in shares:
+        label = next((one for one in _labels(code) if one in shares), None)
+        if label is not None:
             shares[label] *= table()["declared"]
             total = sum(shares.values())
             shares = {one: share / total for one, share in shares.items()}
-        for family in self.families:
-            if letters.get(family.script, 0) * 2 < sum(letters.values()):
-                continue
-            mine = {one: shares.pop(one, 0.0) for one in family.labels}
+        for family in families():
+            mine = {one: shares.pop(one) for one in family.labels if one in shares}
             together = sum(mine.values())
-            if together > max(shares.values(), default=0.0):
-                member, inside = family.member(sample, mine, code)
-                return self._result(member, together * inside, letters)
-            shares[family.labels[0]] = together
-        best = max(shares, key=lambda one: (shares[one], one))
-        found = "und" if best == "zxx" else "sr-Cyrl" if best == "sr" else "nb" if best == "no" else best
-        return self._result(found, shares[best], letters)
+            likeliest = together > max(shares.values(), default=0.0)
+            if not likeliest or letters.get(family.script, 0) * 2 < sum(letters.values()):
+                shares |= mine
+                continue
+            inside = family.member(sample, mine, code)
+            shares |= {member: together * share for member, share in inside.items()}
+        return _answer(shares, letters)
 
-    def _label(self, code: str | None) -> str:
-        """The model's label for a code of the table."""
-        code = code or ""
-        for family in self.families:
-            if code in family.label:
-                return family.label[code]
-        return code.split("-")[0]
 
-    @staticmethod
-    def _result(code: str, score: float, letters: dict[str, int]) -> Identified:
-        script = LANGUAGES[code].script if code in LANGUAGES else None
-        total = sum(letters.values())
-        share = letters.get(script, 0) / total if script and total else 1.0
-        return Identified(code, round(score, 4), round(share, 4))
+def _labels(code: str | None) -> tuple[str, ...]:
+    """What models call a code of the table."""
+    if code is None:
+        return ()
+    for family in families():
+        if code in family.label:
+            return family.label[code]
+    return code, code.split("-")[0]
+
+
+def _answer(shares: dict[str, float], letters: dict[str, int]) -> Identified:
+    ranked = sorted(((share, label) for label, share in shares.items()), reverse=True)[:2]
+    (score, label), (next_score, next_label) = ranked[0], ranked[1] if len(ranked) > 1 else (0.0, UNKNOWN)
+    code = code_of(label)
+    script = LANGUAGES[code].script if code in LANGUAGES else None
+    total = sum(letters.values())
+    share = letters.get(script, 0) / total if script and total else 1.0
+    close = next_score >= LEAST
+    return Identified(
+        code,
+        round(min(1.0, score), 4),
+        round(share, 4),
+        code_of(next_label) if close else None,
+        round(next_score, 4) if close else 0.0,
+    )
+
+
+_CODES = {"zxx": UNKNOWN, "sr": "sr-Cyrl", "no": "nb"}
+
+
+def code_of(label: str) -> str:
+    """The program's code for a label of a model."""
+    return _CODES.get(label, label)
 
 
 @cache
-def identifier() -> Identifier:
-    """The one of this process: it holds some 60 MB."""
-    return Identifier()
-
-
-@njit(cache=True, nogil=True)
-def _score(data: Any, moves: Any, rows: Any, outputs: Any, weights: Any, start: Any, seen: Any) -> Any:
-    """Naive Bayes over the byte n-grams that the automaton finds; `seen` is all zeros before and after."""
-    touched = np.empty(data.size, np.int64)
-    count = 0
-    state = np.int64(0)
-    for i in range(data.size):
-        state = np.int64(moves[(rows[state] << 8) + data[i]])
-        feature = outputs[state]
-        if feature >= 0:
-            if seen[feature] == 0:
-                touched[count] = feature
-                count += 1
-            seen[feature] += 1
-    scores = start.copy()
-    for k in range(count):
-        feature = touched[k]
-        weight = np.log1p(np.float64(seen[feature]))
-        seen[feature] = 0
-        for j in range(scores.size):
-            scores[j] += weight * weights[feature, j]
-    return scores, count
+def identifier(which: str = DEFAULT) -> Identifier:
+    """The one of this process: `py3langid`, or a fastText model by path. Raises OpenbookError where there is none."""
+    if which != DEFAULT:
+        return Identifier(FastText(Path(which), table()["labels"]))
+    relatives = {label for family in families() for label in family.labels}
+    return Identifier(NaiveBayes({code.split("-")[0] for code in LANGUAGES} | relatives | set(table()["others"])))

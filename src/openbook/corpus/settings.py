@@ -26,6 +26,10 @@ class _Settings(BaseModel):
 class AnnotateSettings(_Settings):
     """What is read off a page. Nothing here keeps or drops one, but for what cannot be held."""
 
+    identifier: Annotated[str, Field(min_length=1)] = "py3langid"
+    """py3langid, or the path of a fastText classifier of languages; in the books its digest stands for the path."""
+    mixed: Literal["keep", "cut"] = "keep"
+    """Paragraphs in another language than most of their text: kept, or cut out before anything is measured."""
     redact: tuple[Kind, ...] = KINDS  # type: ignore[assignment]
     """Kinds of personal data that are replaced."""
     most_characters: Annotated[int, Field(ge=1000, le=16_000_000)] = 4_000_000

@@ -1,21 +1,32 @@
-"""Which of a few near relatives is it: the second look, by words that one of them uses and another does not."""
+"""Which of a few near relatives is it: the second look, by what one of them writes and another does not.
+
+The evidence is data, in varieties.toml: words, beginnings and ends of words, patterns; each with what it is worth.
+"""
 
 import math
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 _WORD = re.compile(r"[^\W\d_]+")
 COUNTED = 3
 """Occurrences of one word that count."""
-DECLARED = 2.0
+DECLARED = 2.5
 """What a declaration is worth, in words."""
 STRENGTH = 0.9
 """Log odds of one word."""
-LONGEST = 12
+LONGEST = 14
+"""Letters of the longest beginning or end that is looked up."""
+STEM = 3
+"""Letters that must stand before an end."""
 REMEMBERED = 100_000
 LEAST_SHARE = 0.02
+NOTHING: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -23,69 +34,106 @@ class Family:
     labels: tuple[str, ...]
     script: str
     prior: Mapping[str, float]
-    label: Mapping[str, str]
-    """Member -> the model's label for it."""
+    label: Mapping[str, tuple[str, ...]]
+    """Member -> labels under which a model may know it."""
+    silence: Mapping[str, float]
+    """Member -> what it loses per 1,000 characters: a text of it would have shown words of its own by then."""
     trust: float
     """What the model's own shares of the labels are worth."""
     whole: Mapping[str, Mapping[str, float]]
     """Word -> member -> what it adds."""
-    stems: Mapping[str, Mapping[str, float]]
+    beginnings: Mapping[str, Mapping[str, float]]
+    ends: Mapping[str, Mapping[str, float]]
+    patterns: Sequence[tuple[re.Pattern[str], Mapping[str, float]]]
     seen: dict[str, Mapping[str, float]] = field(default_factory=dict, compare=False)
     """Words looked up before, with what they say: most words of a text are frequent ones."""
 
     def points(self, text: str) -> dict[str, float]:
-        """What the words of `text` say for each member, its prior included."""
+        """What `text` says for each member, its prior included."""
         points = dict(self.prior)
-        counts: dict[str, int] = {}
-        for word in _WORD.findall(text.lower()):
-            counts[word] = counts.get(word, 0) + 1
-        for word, count in counts.items():
-            for member, gain in self._evidence(word).items():
-                points[member] += min(count, COUNTED) * gain
+        for member, loss in self.silence.items():
+            points[member] -= loss * len(text) / 1000
+        text = text.lower()
+        seen = self.seen
+        for word, count in Counter(_WORD.findall(text)).items():
+            gains = seen.get(word)
+            if gains is None:
+                gains = self._remember(word)
+            if gains:
+                for member, gain in gains.items():
+                    points[member] += min(count, COUNTED) * gain
+        for pattern, gains in self.patterns:
+            found = len(pattern.findall(text))
+            for member, gain in gains.items() if found else ():
+                points[member] += min(found, COUNTED) * gain
         return points
 
-    def _evidence(self, word: str) -> Mapping[str, float]:
-        found = self.seen.get(word)
-        if found is None:
-            if len(self.seen) >= REMEMBERED:
-                self.seen.clear()
-            found = self.seen[word] = self._look_up(word)
+    def _remember(self, word: str) -> Mapping[str, float]:
+        if len(self.seen) >= REMEMBERED:
+            self.seen.clear()
+        found = self.seen[word] = self._look_up(word)
         return found
 
     def _look_up(self, word: str) -> Mapping[str, float]:
+        """The whole word, else its longest beginning that is known, else its longest end."""
         found = self.whole.get(word)
         if found is not None:
             return found
-        for end in range(min(len(word), LONGEST), 0, -1):
-            found = self.stems.get(word[:end])
+        for size in range(min(len(word), LONGEST), 0, -1):
+            found = self.beginnings.get(word[:size])
             if found is not None:
                 return found
-        return {}
+        for size in range(min(len(word) - STEM, LONGEST), 0, -1):
+            found = self.ends.get(word[-size:])
+            if found is not None:
+                return found
+        return NOTHING
 
-    def member(self, text: str, shares: Mapping[str, float], declared: str | None = None) -> tuple[str, float]:
-        """The likeliest member and its probability inside the family; `shares`: what the model gives its labels."""
+    def member(self, text: str, shares: Mapping[str, float], declared: str | None = None) -> dict[str, float]:
+        """Each member's probability inside the family; `shares`: what the model gives its labels."""
         points = self.points(text)
         together = sum(shares.get(label, 0.0) for label in self.labels) or 1.0
-        for one, label in self.label.items():
-            share = max(shares.get(label, 0.0) / together, LEAST_SHARE)
+        for one, labels in self.label.items():
+            share = max(sum(shares.get(label, 0.0) for label in labels) / together, LEAST_SHARE)
             points[one] += self.trust * math.log(share) / STRENGTH
         if declared in points:
             points[declared] += DECLARED
-        best = max(points, key=lambda one: (points[one], one))
-        return best, 1 / sum(math.exp(STRENGTH * (value - points[best])) for value in points.values())
+        best = max(points.values())
+        odds = {one: math.exp(STRENGTH * (value - best)) for one, value in points.items()}
+        total = sum(odds.values())
+        return {one: value / total for one, value in odds.items()}
 
 
-def families(rows: Sequence[Mapping[str, Any]]) -> list[Family]:
-    """From identify.toml. A word listed for several groups speaks for the members of each."""
-    made: list[Family] = []
-    for row in rows:
-        whole: dict[str, dict[str, float]] = {}
-        stems: dict[str, dict[str, float]] = {}
-        for group in row["evidence"]:
-            for word in sorted(set(group["words"])):
-                entry = (stems if word.endswith("*") else whole).setdefault(word.rstrip("*"), {})
-                for member in group["for"]:
-                    entry[member] = entry.get(member, 0.0) + 1.0
-        head = (tuple(row["labels"]), row["script"], dict(row["prior"]), dict(row["label"]), float(row["trust"]))
-        made.append(Family(*head, whole, stems))
-    return made
+@cache
+def families() -> tuple[Family, ...]:
+    """From varieties.toml. A word listed in several groups has the sum of what they give."""
+    rows = tomllib.loads(files("openbook.corpus").joinpath("varieties.toml").read_text(encoding="utf-8"))["family"]
+    return tuple(_family(row) for row in rows)
+
+
+def _family(row: Mapping[str, Any]) -> Family:
+    whole: dict[str, dict[str, float]] = {}
+    beginnings: dict[str, dict[str, float]] = {}
+    ends: dict[str, dict[str, float]] = {}
+    patterns: list[tuple[re.Pattern[str], Mapping[str, float]]] = []
+    for group in row["evidence"]:
+        weight = float(group.get("weight", 1.0))
+        for word in sorted(set(group.get("words", ()))):
+            where = beginnings if word.endswith("*") else ends if word.startswith("*") else whole
+            entry = where.setdefault(word.strip("*"), {})
+            for member in group["for"]:
+                entry[member] = entry.get(member, 0.0) + weight
+        gains = dict.fromkeys(group["for"], weight)
+        patterns += [(re.compile(pattern), gains) for pattern in group.get("patterns", ())]
+    return Family(
+        labels=tuple(row["labels"]),
+        script=row["script"],
+        prior=dict(row["prior"]),
+        label={member: tuple(labels) for member, labels in row["label"].items()},
+        silence=dict(row["silence"]),
+        trust=float(row["trust"]),
+        whole=whole,
+        beginnings=beginnings,
+        ends=ends,
+        patterns=patterns,
+    )
