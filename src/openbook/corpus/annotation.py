@@ -26,7 +26,7 @@ from openbook.corpus.annotated import INDEX, NOTE, POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, document_id, parquet_writer
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
-from openbook.corpus.redact import redact
+from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile, Sources, read
@@ -210,17 +210,19 @@ def annotate_page(
 def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: AnnotateSettings, clock: _Clock) -> None:
     text, declared = page.text, page.language
     head: Sequence[tuple[str, str]] = ()
+    titled: list[Span] = []
     if text is None:
         found = extract(page.body, page.charset, page.url)
         text, declared, head = found.text, declared or found.language, found.signals
-        row["title"], row["published"] = found.title and clean(found.title)[:500], found.date
+        row["title"], titled = redact(clean(found.title)[:500], settings.redact) if found.title else (None, [])
+        row["published"] = found.date
         if found.error:
             row |= {"rejected_by": _extract_rule(found.error), "detail": found.error[:300]}
     clock.lap("extract")
     signals = read_signals(page.http_headers, head, page.license, row["license_evidence"])
     row |= {
         "license": signals.license,
-        "license_evidence": signals.license_evidence,
+        "license_evidence": signals.license_evidence and redact(signals.license_evidence, settings.redact)[0],
         "reservations": list(signals.reservations),
         "unreadable": list(signals.unreadable),
     }
@@ -239,7 +241,8 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
     identified = identifier().identify(text, declared)
     row |= {"language": identified.language, "language_score": identified.score}
     clock.lap("identify")
-    text, row["pii"] = redact(text, settings.redact)
+    text, spans = redact(text, settings.redact, identified.language)
+    row |= {"pii": counts([*spans, *titled]), "pii_spans": [*_places("text", spans), *_places("title", titled)]}
     clock.lap("redact")
     values = settings.signature_values
     measured = measure(text, lists(identified.language), values, settings.run_of_words)
@@ -252,6 +255,10 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
         "signature": measured.signature.tobytes() if measured["words"] else None,
     }
     clock.lap("measure")
+
+
+def _places(part: str, spans: Sequence[Span]) -> list[dict[str, Any]]:
+    return [{"part": part, "kind": one.kind, "start": one.start, "end": one.end} for one in spans]
 
 
 def urlsplit_path(url: str) -> str:

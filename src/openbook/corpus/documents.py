@@ -28,6 +28,10 @@ RECORD = pa.struct(
 )
 SCORES = pa.struct([*((name, pa.float64()) for name in MEASURES), ("script_share", pa.float64())])
 PII = pa.struct([(kind, pa.int32()) for kind in KINDS])
+PII_SPANS = pa.list_(
+    pa.struct([("part", pa.string()), ("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
+)
+"""Where each placeholder stands: `text` or `title`, in characters of it (code points), the end not included."""
 
 _COMMON = [
     ("id", pa.string()),
@@ -41,15 +45,16 @@ _COMMON = [
     ("license", pa.string()),
     ("license_evidence", pa.string()),
     ("reservations", pa.list_(pa.string())),
+    ("unreadable", pa.list_(pa.string())),
 ]
 ANNOTATED_SCHEMA = pa.schema(
     [
         *_COMMON,
         ("published", pa.string()),
         ("declared_language", pa.string()),
-        ("unreadable", pa.list_(pa.string())),
         ("scores", SCORES),
         ("pii", PII),
+        ("pii_spans", PII_SPANS),
         ("bytes", pa.int64()),
         ("exact", pa.binary(16)),
         ("signature", pa.binary()),
@@ -58,7 +63,7 @@ ANNOTATED_SCHEMA = pa.schema(
     ]
 )
 DOCUMENT_SCHEMA = pa.schema(
-    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("split", pa.string())]
+    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("pii_spans", PII_SPANS), ("split", pa.string())]
 )
 REJECTED_SCHEMA = pa.schema(
     [
@@ -66,6 +71,7 @@ REJECTED_SCHEMA = pa.schema(
         ("rights", pa.string()),
         ("scores", SCORES),
         ("pii", PII),
+        ("pii_spans", PII_SPANS),
         ("rejected_by", pa.string()),
         ("measure", pa.float64()),
         ("duplicate_of", pa.string()),
