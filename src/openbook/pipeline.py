@@ -29,7 +29,7 @@ from openbook.books.record import (
     write_record,
 )
 from openbook.context import Context
-from openbook.corpus import Annotated, Corpus, parallel, sources
+from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.errors import OpenbookError
 from openbook.model import export, final_checkpoint
 from openbook.recipe import Recipe
@@ -122,7 +122,9 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
             corpus.VERSION,
             {"corpus": wanted},
             ["annotated"],
-            lambda f, work, context: corpus.run_corpus(wanted, Annotated.open(f["annotated"]), work, context),
+            lambda f, work, context: corpus.run_corpus(wanted, Annotated.open(f["annotated"]), work, context, base),
+            outside.evidence(wanted, base),
+            outside.local_files(wanted, base),
         ),
         step(
             "tokenizer",

@@ -35,8 +35,13 @@ def run_annotate(settings: AnnotateSettings, sources: "Sources", work: Path, con
     return annotation.run(settings, sources, work, context)
 
 
-def run_corpus(settings: CorpusSettings, annotated: Annotated, work: Path, context: "Context") -> "Outcome":
-    """annotated/ -> corpus/: what is kept. Raises OpenbookError when nothing is."""
+def run_corpus(
+    settings: CorpusSettings, annotated: Annotated, work: Path, context: "Context", base: Path = Path()
+) -> "Outcome":
+    """annotated/ -> corpus/: what is kept; `base`: where relative paths of the settings begin.
+
+    Raises OpenbookError when nothing is kept.
+    """
     from openbook.corpus import build
 
-    return build.run(settings, annotated, work, context)
+    return build.run(settings, annotated, work, context, base)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import pyarrow as pa
@@ -28,6 +27,7 @@ from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
 from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
+from openbook.corpus.robots import POLICY_FILES, path_of, without_comments
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile, Sources, read
 from openbook.corpus.statistics import MEASURES, measure
@@ -36,7 +36,6 @@ from openbook.errors import OpenbookError
 
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
-POLICY_FILES = ("/robots.txt", "/ai.txt", "/.well-known/ai.txt", "/.well-known/tdmrep.json")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
 
 
@@ -195,10 +194,10 @@ def annotate_page(
         "license": page.license,
         "license_evidence": file.license_evidence or ("source" if page.license else None),
     }
+    if path_of(page.url) in POLICY_FILES:
+        return row | {"rejected_by": POLICY_FILE, "text": _policy(page), "detail": page.error and page.error[:300]}
     if page.error:
         return row | {"rejected_by": _read_rule(page.error), "detail": page.error[:300]}
-    if urlsplit_path(page.url) in POLICY_FILES:
-        return row | {"rejected_by": POLICY_FILE, "text": clean(page.text or page.body.decode("utf-8", "replace"))}
     try:
         _annotate(row, page, file, settings, clock)
     except Exception as error:  # a page must not end a crawl, whatever is in it
@@ -261,11 +260,12 @@ def _places(part: str, spans: Sequence[Span]) -> list[dict[str, Any]]:
     return [{"part": part, "kind": one.kind, "start": one.start, "end": one.end} for one in spans]
 
 
-def urlsplit_path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
+def _policy(page: RawPage) -> str | None:
+    """The text of a policy file, None where it cannot be read. Comments are left out: they may name people."""
+    if page.error:
+        return None
+    text = clean(page.text or page.body.decode("utf-8", "replace"))
+    return text if path_of(page.url).endswith(".json") else without_comments(text)
 
 
 def clean(text: str) -> str:

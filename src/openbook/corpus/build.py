@@ -15,7 +15,7 @@ from openbook.books import merkle
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
-from openbook.corpus import deal, ledger
+from openbook.corpus import blocklists, deal, ledger, outside, signals, snapshots
 from openbook.corpus.annotated import Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
@@ -29,10 +29,11 @@ from openbook.languages import LANGUAGES, language
 
 PIECES = ".pieces"
 POLICIES = "policies.json"
+RIGHTS = "rights.json"
 
 
-def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Context) -> Outcome:
-    """Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages."""
+def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Context, base: Path = Path()) -> Outcome:
+    """`base`: the folder that paths of the settings are relative to. Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages."""
     check_overrides(settings.filter)
     for code in settings.languages or ():
         language(code)
@@ -40,8 +41,14 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     pieces = work / PIECES
     pieces.mkdir(parents=True, exist_ok=True)
     parts = annotated.parts
-    write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
-    book = _decide(settings, parts, pieces, context)
+    policies = annotated.policy_files()
+    for site, texts in snapshots.read(settings.rights.snapshots, base).items():
+        policies.setdefault(site, []).extend(texts)
+    write_bytes(pieces / POLICIES, orjson.dumps(policies))
+    lists = blocklists.files(settings.blocklists, base)
+    blocked = blocklists.compiled(lists, outside.blocklist_digest(settings, base), context.cache) if lists else None
+    book = _decide(settings, parts, pieces, context, blocked)
+    write_bytes(work / RIGHTS, signals.counts([_decided(pieces, number) for number in range(len(parts))], policies))
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, pieces, work, context)
@@ -62,10 +69,13 @@ def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Con
     return Outcome(counts=counts, roots={"documents": index["root"]})
 
 
-def _decide(settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context) -> Ledger:
+def _decide(
+    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context, blocked: Path | None
+) -> Ledger:
     """Every verdict. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
-    tasks = [DecideTask(part, out, settings, pieces / POLICIES) for part, out in zip(parts, verdicts, strict=True)]
+    pairs = zip(parts, verdicts, strict=True)
+    tasks = [DecideTask(part, out, settings, pieces / POLICIES, blocked) for part, out in pairs]
     with context.progress.task("decide", len(tasks), "parts") as bar:
         for _ in context.engine.map(decide_part, tasks, lambda _: bar.advance()):
             pass

@@ -31,6 +31,8 @@ _VERDICTS = {
     "duplicate_of": pa.string(),
     "similarity": pa.float64(),
 }
+_SIGNALS = ("reservations", "unreadable")
+"""With what the policy files of the site add to those of the page."""
 DEALT_SCHEMA = pa.schema(
     [*DOCUMENT_SCHEMA, *(field for field in REJECTED_SCHEMA if field.name not in DOCUMENT_SCHEMA.names)]
 )
@@ -41,7 +43,7 @@ class DealTask:
     part: Path
     out: Path
     decided: Path
-    """Of decide_part: the reservations of each row."""
+    """Of decide_part: the reservations and unreadable signals of each row."""
     verdicts: Path
     """Columns of _VERDICTS, `target` and its number of ranges, row by row."""
 
@@ -65,7 +67,8 @@ def ranges(size: int) -> int:
 def deal_part(task: DealTask) -> list[Hand]:
     """Deal one part; returns the hands in the order of the file's row groups."""
     verdicts = pq.read_table(task.verdicts)
-    verdicts = verdicts.append_column("reservations", pq.read_table(task.decided, columns=["reservations"]).column(0))
+    for name in _SIGNALS:
+        verdicts = verdicts.append_column(name, pq.read_table(task.decided, columns=[name]).column(0))
     targets, counts = verdicts.column("target").to_pylist(), verdicts.column("ranges").to_pylist()
     hands: dict[Hand, list[pa.Table]] = {}
     row = 0
@@ -91,7 +94,7 @@ def _read_columns() -> list[str]:
 
 
 def _with_verdicts(table: pa.Table, verdicts: pa.Table) -> pa.Table:
-    given = {*_VERDICTS, "reservations"}
+    given = {*_VERDICTS, *_SIGNALS}
     columns = {name: (verdicts if name in given else table).column(name) for name in DEALT_SCHEMA.names}
     removed = pc.fill_null(pc.starts_with(columns["rejected_by"], "optout:"), False)
     for name in ("text", "title"):  # what is left out by name leaves no words behind

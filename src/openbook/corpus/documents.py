@@ -63,7 +63,14 @@ ANNOTATED_SCHEMA = pa.schema(
     ]
 )
 DOCUMENT_SCHEMA = pa.schema(
-    [*_COMMON, ("rights", pa.string()), ("scores", SCORES), ("pii", PII), ("pii_spans", PII_SPANS), ("split", pa.string())]
+    [
+        *_COMMON,
+        ("rights", pa.string()),
+        ("scores", SCORES),
+        ("pii", PII),
+        ("pii_spans", PII_SPANS),
+        ("split", pa.string()),
+    ]
 )
 REJECTED_SCHEMA = pa.schema(
     [

@@ -235,7 +235,10 @@ def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tupl
 
 
 def redact(text: str, kinds: Iterable[str] = KINDS, language: str | None = None) -> tuple[str, list[Span]]:
-    """The text with placeholders, and where those stand in it. `language`: whose ways of writing are looked for as well."""
+    """The text with placeholders, and where those stand in it.
+
+    `language`: code of the table; how its countries write their numbers is looked for as well.
+    """
     data = text.encode()
     found = _found(data, kinds, language)
     if not found:

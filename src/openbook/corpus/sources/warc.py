@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 import zstandard
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
+from openbook.corpus.robots import POLICY_FILES, path_of
 from openbook.corpus.sources import http, media
 from openbook.corpus.sources.http import UnreadableError
 from openbook.corpus.sources.page import MAX_BODY, NO_DATE, RawPage, SourceFile
@@ -149,13 +150,18 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
         return error_page(file, record, f"the record holds {length:,} bytes, more than {MAX_BODY:,}")
     headers: http.Headers = ()
     body = record.block
+    policy = path_of(record.headers.get("warc-target-uri", "").strip("<>")) in POLICY_FILES
     try:
         if kind == "response" and _is_http(record):
             response = http.parse(body)
+            if policy and response.status >= 500:  # RFC 9309, 2.3.1.4: what the site says is not known
+                raise UnreadableError(f"the site answered {response.status}")
             if not 200 <= response.status < 300:
                 others[f"status {response.status}"] += 1
                 return None
             declared, headers = response.header("content-type"), response.headers
+            if policy:  # whatever the server takes it for
+                declared, identified = "text/plain; charset=utf-8", None
             if media.may_be_page(declared, identified):
                 body = http.decode(response, MAX_BODY)
             if record.headers.get("warc-truncated") and not body:
