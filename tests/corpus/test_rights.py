@@ -146,7 +146,7 @@ FOOTERS = [
     ("<p>Photo: J. Borg, licensed under CC BY-SA 4.0</p>", None),
     ('<p>See <a href="https://creativecommons.org/licenses/by/4.0/">this page</a></p>', None),
     ("<p>Camera CC BY design, version 4.0</p>", None),
-    ('<div property="dct:license" href="https://creativecommons.org/licenses/by/4.0/">x</div>', None),
+    ('<div property="dct:license" data-href="https://creativecommons.org/licenses/by/4.0/">x</div>', None),
     ('<a property="cc:license" href="https://creativecommons.org/publicdomain/zero/1.0/">x</a>', "CC0-1.0"),
 ]
 

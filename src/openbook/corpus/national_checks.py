@@ -56,7 +56,7 @@ def belgian(text: str) -> bool:
     old, new = check == 97 - first % 97, check == 97 - (2_000_000_000 + first) % 97
     if month == 0 or day == 0:
         return (old or new) and month <= 12
-    return (old and _day(1900 + year, month, day)) or (new and _day(2000 + year, month, day))
+    return (old and _day(1900 + year, month, day)) or (new and year < 40 and _day(2000 + year, month, day))
 
 
 def bulgarian(text: str) -> bool:
@@ -76,9 +76,7 @@ def czechoslovak(text: str) -> bool:
     year, month, day = _pairs(n, 0, 2, 4)
     century = 1900 if year >= 54 else 2000
     month = month % 50 - (20 if month % 50 > 20 and century == 2000 else 0)
-    check = _value(n[:9]) % 11
-    check = 0 if check == 10 and century + year < 1985 else check
-    return _day(century + year, month, day) and check == n[9]
+    return _day(century + year, month, day) and _value(n[:9]) % 11 % 10 == n[9]
 
 
 def german(text: str) -> bool:

@@ -130,9 +130,7 @@ def read_head(raw: bytes, spans: type_ints, url: str) -> Head:
             if moment:
                 times.insert(0, moment) if marked else times.append(moment)
         elif "href" in found:
-            # RDFa and microdata say it too: property="dct:license", itemprop="license".
-            stated = " ".join([found.get("rel", ""), found.get("property", ""), found.get("itemprop", "")])
-            relation = [one.rpartition(":")[2] for one in stated.lower().split()]
+            relation = found.get("rel", "").lower().split()
             for wanted in ("license", "licence", "tdm-policy", "tdm-reservation"):
                 if wanted in relation:
                     head.signals.append((f"rel={wanted}", clean(found["href"])))

@@ -17,6 +17,12 @@ _NAME = re.compile(
     rb"Creative Commons (?:Attribution|Namensnennung|Atribuci[^ <]{1,4}n|Attribuzione|Naamsvermelding|Atribui[^ <]{1,6}o|"
     rb"Uznanie autorstwa|Erk\xc3\xa4nnande|Nime\xc3\xa4)[^<>\n]{0,60}?[1-4]\.[0-9]"
 )
+_STATED = re.compile(
+    rb"""<(?:a|link|span|div)\b(?=[^>]{0,800}\b(?:property|itemprop)\s*=\s*["']?(?:\w{1,12}:)?licen[sc]e\b)"""
+    rb"""[^>]{0,800}?[\s"']href\s*=\s*["']([^"'>]{1,300})""",
+    re.I,
+)
+"""RDFa and microdata: an element whose property is the license."""
 _SAYS = re.compile(
     r"licen[csz]|lizen[zs]|licenc|licens|liċenzj|lisens|lisenss|litsents|άδεια|αδεια|лиценз|ліценз|ceadún|leyfi|available under|"
     r"käyttölupa|käyttöoikeus",
@@ -43,8 +49,11 @@ _ELEMENTS = (
 
 
 def notices(raw: bytes) -> list[tuple[str, str]]:
-    """Signals `notice license` -> `<link or short name> in: <the sentence>`, as they stand in the page."""
+    """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
     found: list[tuple[str, str]] = []
+    if b"property" in raw or b"itemprop" in raw:
+        stated = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
+        found += [("property license", html.unescape(link)) for link in stated[:MOST]]
     if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
         return found
     for pattern in (_LINK, _NAME):
@@ -53,7 +62,7 @@ def notices(raw: bytes) -> list[tuple[str, str]]:
             if _SAYS.search(sentence) and not _PICTURE.search(sentence):
                 stated = match[1].decode("ascii", "replace") if pattern is _LINK else _short(match[0])
                 found.append(("notice license", f"{stated} in: {sentence[:160]}"))
-            if len(found) == MOST:
+            if len(found) >= MOST:
                 return list(dict.fromkeys(found))
     return list(dict.fromkeys(found))
 
