@@ -1,7 +1,7 @@
 """How much of the personal data is found, and how much of what is found is personal data: by kind and by language.
 
-python benchmarks/corpus/personal_data.py [--half even|odd] [--errors]: over tests/corpus/personal_data/, whose lines hold
-the true spans as `⟦kind:value⟧`. A span counts as found only if kind, start and end are right.
+python benchmarks/corpus/personal_data.py [--half even|odd] [--errors]: over tests/corpus/personal_data/, whose lines
+hold the true spans as `⟦kind:value⟧`. A span counts as found only if kind, start and end are right.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def unmark(line: str) -> tuple[str, tuple[Span, ...]]:
 
 
 def sentences(half: str = "all") -> Iterator[Sentence]:
-    """`odd` lines were looked at while the rules were made, `even` ones were not until the figures had been written down."""
+    """`odd` lines were looked at while the rules were made, `even` ones not before their figures stood."""
     for path in sorted(FOLDER.glob("*.txt")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if half == "all" or (number % 2 == 1) == (half == "odd"):

@@ -6,8 +6,8 @@ Numbers are the specimens that the issuers and standards publish: ISO 13616, car
 import time
 
 import pytest
-
 from benchmarks.corpus.personal_data import measure, sentences
+
 from openbook.corpus import checksums
 from openbook.corpus.redact import KINDS, PLACEHOLDERS, counts, find, redact
 

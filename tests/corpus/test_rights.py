@@ -135,7 +135,7 @@ FOOTERS = [
     ("<p>Материалът е с лиценз CC BY 4.0.</p>", "CC-BY-4.0"),
     ("<p>Το κείμενο διατίθεται με άδεια CC BY-SA 4.0</p>", "CC-BY-SA-4.0"),
     (
-        '<footer>Content under a <a href="https://creativecommons.org/licenses/by-sa/3.0/at/">free license</a></footer>',
+        '<footer>Under a <a href="https://creativecommons.org/licenses/by-sa/3.0/at/">free license</a></footer>',
         "CC-BY-SA-3.0-AT",
     ),
     ('<p>Tekstin lisenssi: <a href="https://creativecommons.org/licenses/by/4.0/">tämä</a></p>', "CC-BY-4.0"),
@@ -153,7 +153,8 @@ FOOTERS = [
 
 @pytest.mark.parametrize(("html", "license"), FOOTERS)
 def test_a_footer_that_names_a_license_is_evidence_for_it(html: str, license: str | None) -> None:
-    page = f"<html><head><title>T</title></head><body><main><p>{'Words of the page itself. ' * 20}</p></main>{html}</body></html>"
+    main = f"<main><p>{'Words of the page itself. ' * 20}</p></main>"
+    page = f"<html><head><title>T</title></head><body>{main}{html}</body></html>"
     found = read_signals([], extract(page.encode(), "utf-8", "https://a.example/").signals, None, None)
     assert found.license == license
     if license:

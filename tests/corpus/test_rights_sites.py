@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from openbook.corpus import CorpusSettings
+from openbook.corpus.addresses import site_of
 from openbook.corpus.optouts import OptOuts, OptOutSettings
 from openbook.corpus.rights import RightsPolicy
-from openbook.corpus.addresses import site_of
 from openbook.corpus.robots import Site, parse
 from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page

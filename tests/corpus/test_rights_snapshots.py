@@ -1,4 +1,4 @@
-"""What sites say in files of their own is heard, however it was served, wherever it was kept, and closes when unreadable."""
+"""What sites say in files of their own is heard, however served and wherever kept, and closes when unreadable."""
 
 import json
 from pathlib import Path

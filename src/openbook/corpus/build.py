@@ -33,7 +33,10 @@ RIGHTS = "rights.json"
 
 
 def run(settings: CorpusSettings, annotated: Annotated, work: Path, context: Context, base: Path = Path()) -> Outcome:
-    """`base`: the folder that paths of the settings are relative to. Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages."""
+    """`base`: the folder that paths of the settings are relative to.
+
+    Raises OpenbookError when no document is kept, or when the settings contradict the annotated pages.
+    """
     check_overrides(settings.filter)
     for code in settings.languages or ():
         language(code)

@@ -80,7 +80,7 @@ def czechoslovak(text: str) -> bool:
 
 
 def german(text: str) -> bool:
-    """Steuer-Identifikationsnummer: of the ten first digits one stands twice or three times, the others at most once."""
+    """Steuer-Identifikationsnummer: of the first ten digits one stands twice or three times, no other does."""
     n = _n(text, 11)
     counts = sorted(n[:10].count(digit) for digit in set(n[:10]))
     return bool(n) and n[0] != 0 and counts[-1] in (2, 3) and set(counts[:-1]) == {1} and mod_11_10(n)

@@ -1,6 +1,6 @@
 """Which numbers name a person to a state: the national numbers of Europe that can be checked, country by country.
 
-A number is taken where a word before it says what it is; those that hold a date and a check digit, or letters, also alone.
+A number is taken where a word before it says what it is; those with a date and a check digit, or letters, also alone.
 """
 
 import re

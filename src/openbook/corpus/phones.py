@@ -1,4 +1,4 @@
-"""Which runs of digits are telephone numbers: written with a country code, behind a word, or as a country writes its own."""
+"""Which runs of digits are telephone numbers: with a country code, behind a word, or as a country writes its own."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Which parts of a text are somebody's data: mail addresses, phones, machines, bank and identity numbers.
 
 One alternation of google-re2 finds candidates in one pass, in time linear in the text; checks in Python decide. Each is
-replaced by its kind in brackets; what is kept is of which kind each was and where its placeholder stands, never a value.
+replaced by its kind in brackets; what is kept is the kind of each and where its placeholder stands, never a value.
 """
 
 import ipaddress
@@ -28,7 +28,10 @@ _AT = (
     r"at|ät|@|a|arobase|arroba|chiocciola|kukac|zavináč|zavinac|małpa|malpa|snabel-?a|krøllalfa|alfakrøll|apenstaartje|"
     r"afna|παπάκι|маймунско а|кльомба|собака|равлик|et|ett|ät-merkki|miukumauku|eta|manki"
 )
-_DOT = r"dot|punkt|punto|punt|ponto|point|tečka|bodka|kropka|pont|piste|tačka|točka|punct|punkts|taškas|крапка|τελεία|nokta"
+_DOT = (
+    r"dot|punkt|punto|punt|ponto|point|tečka|bodka|kropka|pont|piste|tačka|točka|punct|punkts|taškas|"
+    r"крапка|τελεία|nokta"
+)
 _HIDDEN = re.compile(
     rf"[\[({{<] ?(?:{_AT}) ?[\])}}>] ?(?:[\w-]+(?:\.| ?[\[({{<] ?(?:\.|{_DOT}) ?[\])}}>] ?))+[^\W\d_]{{2,24}}", re.I
 )
@@ -45,7 +48,8 @@ _W = r"[0-9A-Za-z\x{80}-\x{10ffff}]"
 _S = r"[ \x{a0}\x{202f}]"
 _PATTERN = (
     rf"(?P<email>@{_W}(?:(?:{_W}|[.\-])*{_W})?\.[A-Za-z\x{{80}}-\x{{10ffff}}]{{2,24}})"
-    rf"|(?P<hidden>[\[({{<] ?[^ \])}}>\n][^\])}}>\n]{{0,40}}[\])}}>] ?(?:(?:{_W}|-)+(?:\.| ?[\[({{<] ?[^ \])}}>\n]{{1,20}} ?[\])}}>] ?))+"
+    rf"|(?P<hidden>[\[({{<] ?[^ \])}}>\n][^\])}}>\n]{{0,40}}[\])}}>] ?"
+    rf"(?:(?:{_W}|-)+(?:\.| ?[\[({{<] ?[^ \])}}>\n]{{1,20}} ?[\])}}>] ?))+"
     r"[A-Za-z\x{80}-\x{10ffff}]{2,24})"
     rf"|(?P<iban>\b[A-Z]{{2}}[0-9]{{2}}(?:{_S}?[A-Z0-9]{{4}}){{2,7}}(?:{_S}?[A-Z0-9]{{1,3}})?\b)"
     r"|(?P<lettered>\b[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPR-T][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b"

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.robots import PolicyFile, Site
 
 
@@ -15,7 +17,8 @@ def counts(verdicts: Sequence[Path], policies: Mapping[str, Sequence[PolicyFile]
     `unreadable_sites`, kind of file -> sites."""
     pages: dict[str, Counter[str]] = {"reservations": Counter(), "unreadable": Counter(), "rights": Counter()}
     for path in verdicts:
-        table = pq.read_table(path, columns=list(pages))
+        table = pq.read_table(path, columns=[*pages, "rejected_by"])
+        table = table.filter(pc.fill_null(pc.not_equal(table.column("rejected_by"), POLICY_FILE), True))
         for name in ("reservations", "unreadable"):
             for row in table.column(name).to_pylist():
                 pages[name].update(row or ())

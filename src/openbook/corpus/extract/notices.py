@@ -1,7 +1,7 @@
-"""Which license a sentence of the page names, as footers do: `This work is licensed under CC BY-SA 4.0`, in many languages.
+"""Which license a sentence of the page names, as footers do (`licensed under CC BY-SA 4.0`), in many languages.
 
-A link to a license, or its short name, states the page's license only if the words around it speak of a license and not of
-a picture; the words are handed on as evidence.
+A link to a license, or its short name, states the page's license only if the words around it speak of a license and
+not of a picture; the words are handed on as evidence.
 """
 
 import html
@@ -14,7 +14,8 @@ _LINK = re.compile(
 )
 _NAME = re.compile(
     rb"\bCC[ -]BY(?:-NC)?(?:-SA|-ND)?[ -][1-4]\.[0-9]\b|\bCC0(?:[ -]1\.0)?\b(?![\w-])|"
-    rb"Creative Commons (?:Attribution|Namensnennung|Atribuci[^ <]{1,4}n|Attribuzione|Naamsvermelding|Atribui[^ <]{1,6}o|"
+    rb"Creative Commons (?:Attribution|Namensnennung|Atribuci[^ <]{1,4}n|Attribuzione|Naamsvermelding|"
+    rb"Atribui[^ <]{1,6}o|"
     rb"Uznanie autorstwa|Erk\xc3\xa4nnande|Nime\xc3\xa4)[^<>\n]{0,60}?[1-4]\.[0-9]"
 )
 _STATED = re.compile(
@@ -24,7 +25,8 @@ _STATED = re.compile(
 )
 """RDFa and microdata: an element whose property is the license."""
 _SAYS = re.compile(
-    r"licen[csz]|lizen[zs]|licenc|licens|liċenzj|lisens|lisenss|litsents|άδεια|αδεια|лиценз|ліценз|ceadún|leyfi|available under|"
+    r"licen[csz]|lizen[zs]|licenc|licens|liċenzj|lisens|lisenss|litsents|άδεια|αδεια|лиценз|ліценз|ceadún|leyfi|"
+    r"available under|"
     r"käyttölupa|käyttöoikeus",
     re.I,
 )
@@ -42,18 +44,39 @@ MOST = 8
 """Of a page."""
 
 _ELEMENTS = (
-    ("NC", re.compile(r"non.?commer|nicht.?kommer|no.?comerc|não.?comerc|niet.?comm|użycie niekomer|icke.?kommer|pas d.utilisation com", re.I)),
-    ("SA", re.compile(r"share.?alike|gleichen bedingungen|partage|compartirigual|condividi|gelijkdelen|compartilha|na tych samych|dela ?lika", re.I)),
-    ("ND", re.compile(r"no.?deriv|keine bearbeit|pas de modif|sin.?obras?.?deriv|non opere|geen ?afgeleide|sem derivaç|bez utworów|inga ?bearb", re.I)),
-)  # fmt: skip
+    (
+        "NC",
+        re.compile(
+            r"non.?commer|nicht.?kommer|no.?comerc|não.?comerc|niet.?comm|"
+            r"użycie niekomer|icke.?kommer|pas d.utilisation com",
+            re.I,
+        ),
+    ),
+    (
+        "SA",
+        re.compile(
+            r"share.?alike|gleichen bedingungen|partage|compartirigual|condividi|"
+            r"gelijkdelen|compartilha|na tych samych|dela ?lika",
+            re.I,
+        ),
+    ),
+    (
+        "ND",
+        re.compile(
+            r"no.?deriv|keine bearbeit|pas de modif|sin.?obras?.?deriv|non opere|"
+            r"geen ?afgeleide|sem derivaç|bez utworów|inga ?bearb",
+            re.I,
+        ),
+    ),
+)
 
 
 def notices(raw: bytes) -> list[tuple[str, str]]:
     """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
     found: list[tuple[str, str]] = []
     if b"property" in raw or b"itemprop" in raw:
-        stated = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
-        found += [("property license", html.unescape(link)) for link in stated[:MOST]]
+        links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
+        found += [("property license", html.unescape(link)) for link in links[:MOST]]
     if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
         return found
     for pattern in (_LINK, _NAME):
