@@ -76,7 +76,7 @@ def parse(text: str) -> dict[str, Rules]:
                     groups[agent].lines.append((name == "allow", value))
         elif name in ("content-usage", "content-signal"):
             in_rules = True
-            path, _, preference = value.rpartition(" ") if value.startswith("/") else ("/", "", value)
+            path, _, preference = value.partition(" ") if value.startswith("/") else ("/", "", value)
             answer = train_ai(preference)
             if answer is not None:
                 groups.setdefault(name, Rules()).lines.append((answer, path.strip() or "/"))
