@@ -31,8 +31,8 @@ def rows(corpus: Corpus) -> dict[str, dict[str, object]]:
 
 
 OTHER = (
-    "The mill on the upper river was closed when the new road was built, and for many years nobody came to look after it. "
-    "Then a family from the town bought the house and the garden, and they made the old wheel turn again with the help of "
+    "The mill on the upper river was closed when the new road was built, and for years nobody came to look after it. "
+    "Then a family from the town bought the house and the garden, and made the old wheel turn again with the help of "
     "their neighbors, who still knew how their fathers had done it before the war."
 )
 KEPT = build.record("https://kept.example/1", page(OTHER))
