@@ -29,7 +29,7 @@ from openbook.books.record import (
     write_record,
 )
 from openbook.context import Context
-from openbook.corpus import Annotated, Corpus, parallel, sources
+from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.corpus.samples import listing
 from openbook.errors import OpenbookError
 from openbook.model import export, final_checkpoint
@@ -126,8 +126,9 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
             lambda f, work, context: corpus.run_corpus(
                 wanted, Annotated.open(f["annotated"]), work, context, base, parallel.ParallelText.open(f["parallel"])
             ),
-            {"files beside the sources": listing(beside_sources, base)} if beside_sources else {},
-            beside_sources,
+            outside.evidence(wanted, base)
+            | ({"files beside the sources": listing(beside_sources, base)} if beside_sources else {}),
+            [*beside_sources, *outside.local_files(wanted, base)],
         ),
         step(
             "tokenizer",

@@ -1,7 +1,12 @@
 """What may be done with a page follows from its license and from every reservation; what cannot be read closes it."""
 
-import pytest
+import tomllib
+from importlib.resources import files
 
+import pytest
+from packaging.licenses import _spdx
+
+from openbook.corpus.extract import extract
 from openbook.corpus.rights import RightsPolicy, decide, directives, is_open, read_signals, spdx
 
 OPEN = "CC-BY-SA-4.0"
@@ -91,6 +96,78 @@ def test_the_license_of_the_page_stands_before_that_of_the_source_and_both_are_n
 def test_a_mere_link_to_a_license_states_nothing() -> None:
     found = read_signals([], [("link creativecommons", "https://creativecommons.org/licenses/by/4.0/")], None, None)
     assert (found.license, found.reservations, found.unreadable) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("headers", "meta", "expected", "rights"),
+    [
+        ([("X-Robots-Tag", "GPTBot: noindex, nofollow")], [], ("header:noindex@gptbot",), "excluded"),
+        (
+            [("X-Robots-Tag", "googlebot: noindex"), ("X-Robots-Tag", "noimageai")],
+            [],
+            ("header:noimageai", "header:noindex"),
+            "open",
+        ),
+        ([("x-robots-tag", "bingbot: nofollow, ccbot: noai")], [], ("header:noai@ccbot",), "excluded"),
+        ([], [("meta ccbot", "nofollow, noindex")], ("meta:noindex@ccbot",), "excluded"),
+        ([], [("meta anthropic-ai", "noindex")], ("meta:noindex@anthropic-ai",), "excluded"),
+        ([], [("meta robots", "noai noimageai")], ("meta:noai", "meta:noimageai"), "excluded"),
+        ([("Content-Usage", "train-ai=n")], [], ("header:content-usage",), "excluded"),
+        ([("Content-Usage", "train-ai=y")], [], (), "open"),
+    ],
+)
+def test_what_is_said_to_one_agent_for_models_is_a_reservation(
+    headers: list[tuple[str, str]], meta: list[tuple[str, str]], expected: tuple[str, ...], rights: str
+) -> None:
+    found = read_signals(headers, meta, OPEN, "source")
+    assert (found.reservations, found.unreadable) == (expected, ())
+    assert decide(RightsPolicy(), OPEN, found.reservations, ())[0] == rights
+
+
+FOOTERS = [
+    ("<p>This work is licensed under CC BY-SA 4.0.</p>", "CC-BY-SA-4.0"),
+    ("<p>Dieses Werk steht unter der Lizenz CC BY 3.0 Deutschland</p>", "CC-BY-3.0"),
+    ("<p>Ce texte est sous licence CC BY-NC-SA 4.0</p>", "CC-BY-NC-SA-4.0"),
+    ("<p>Este texto tiene licencia Creative Commons Atribución-CompartirIgual 4.0</p>", "CC-BY-SA-4.0"),
+    ("<p>Tekst dostępny na licencji Creative Commons Uznanie autorstwa 4.0</p>", "CC-BY-4.0"),
+    ("<p>Quest'opera è distribuita con licenza CC BY-ND 4.0</p>", "CC-BY-ND-4.0"),
+    ("<p>Teksten er tilgjengelig under lisensen CC BY-SA 4.0.</p>", "CC-BY-SA-4.0"),
+    ("<p>Материалът е с лиценз CC BY 4.0.</p>", "CC-BY-4.0"),
+    ("<p>Το κείμενο διατίθεται με άδεια CC BY-SA 4.0</p>", "CC-BY-SA-4.0"),
+    (
+        '<footer>Under a <a href="https://creativecommons.org/licenses/by-sa/3.0/at/">free license</a></footer>',
+        "CC-BY-SA-3.0-AT",
+    ),
+    ('<p>Tekstin lisenssi: <a href="https://creativecommons.org/licenses/by/4.0/">tämä</a></p>', "CC-BY-4.0"),
+    (
+        '<p>Text under <a href="https://www.gnu.org/licenses/fdl-1.3.html">GFDL</a>, a free license</p>',
+        "GFDL-1.3-or-later",
+    ),
+    ("<p>Photo: J. Borg, licensed under CC BY-SA 4.0</p>", None),
+    ('<p>See <a href="https://creativecommons.org/licenses/by/4.0/">this page</a></p>', None),
+    ("<p>Camera CC BY design, version 4.0</p>", None),
+    ('<div property="dct:license" data-href="https://creativecommons.org/licenses/by/4.0/">x</div>', None),
+    ('<a property="cc:license" href="https://creativecommons.org/publicdomain/zero/1.0/">x</a>', "CC0-1.0"),
+]
+
+
+@pytest.mark.parametrize(("html", "license"), FOOTERS)
+def test_a_footer_that_names_a_license_is_evidence_for_it(html: str, license: str | None) -> None:
+    main = f"<main><p>{'Words of the page itself. ' * 20}</p></main>"
+    page = f"<html><head><title>T</title></head><body>{main}{html}</body></html>"
+    found = read_signals([], extract(page.encode(), "utf-8", "https://a.example/").signals, None, None)
+    assert found.license == license
+    if license:
+        assert str(found.license_evidence).startswith("page: ")
+
+
+def test_every_identifier_is_one_of_spdx() -> None:
+    known = {row["id"] for row in _spdx.LICENSES.values()}
+    table = tomllib.loads(files("openbook.corpus").joinpath("licenses.toml").read_text(encoding="utf-8"))
+    single = [*table["names"].values(), *table["ports"]["spdx"], *table["addresses"].values()]
+    for identifier in single:
+        made = [identifier.replace("{v}", version) for version in ("1.0", "2.0", "3.0", "4.0")]
+        assert identifier.startswith("LicenseRef-") or any(one in known for one in made), identifier
 
 
 def test_directives_know_what_they_cannot_read() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from openbook.corpus import CorpusSettings
+from openbook.corpus.addresses import site_of
 from openbook.corpus.optouts import OptOuts, OptOutSettings
 from openbook.corpus.rights import RightsPolicy
-from openbook.corpus.robots import Site, host_of, parse
+from openbook.corpus.robots import Site, parse
 from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page
 
@@ -31,7 +32,7 @@ User-agent: quxbot
     ("path", "found"),
     [
         ("/", []),
-        ("/example/", []),
+        ("/example/", ["robots:*"]),
         ("/private", ["robots:ccbot", "robots:gptbot"]),
         ("/private/x?y=1", ["robots:ccbot", "robots:gptbot"]),
         ("/private/open/x", []),
@@ -67,9 +68,10 @@ def test_an_answer_that_is_no_policy_is_unreadable_and_tdmrep_is_read() -> None:
     assert Site([("/.well-known/tdmrep.json", "{")]).unreadable == ["tdmrep.json"]
 
 
-def test_hosts_are_told_apart_by_scheme_and_port() -> None:
-    assert host_of("HTTPS://A.example:8080/x") == "https://a.example:8080"
-    assert host_of("html:x/y") == host_of("http://[bad") == ""
+def test_hosts_are_told_apart_by_name_and_port() -> None:
+    assert site_of("HTTPS://A.example:8080/x") == "a.example:8080"
+    assert site_of("http://user@A.example.:80/x") == site_of("https://a.example:443") == "a.example"
+    assert site_of("html:x/y") == site_of("http://[bad") == site_of("http://a.example:x/") == ""
 
 
 def test_robots_in_the_crawl_hold_for_all_pages_of_the_site_whenever_fetched(tmp_path: Path) -> None:
@@ -108,11 +110,19 @@ def test_robots_in_the_crawl_hold_for_all_pages_of_the_site_whenever_fetched(tmp
         ("https://OTHER.example/page/?id=1", "optout:url"),
         ("https://other.example/page?id=2", None),
         ("https://other.example/Page?id=1", None),
+        ("https://other.example/p%61ge?id=1", "optout:url"),
+        ("https://other.example:8443/page?id=1", None),
+        ("https://shop.example./a", "optout:domain"),
+        ("https://xn--mnze-0ra.example/a", "optout:domain"),
+        ("https://archiv.MÜNZE.example:8080/a", "optout:domain"),
+        ("https://shop.example.org/a", None),
     ],
 )
 def test_opt_outs_are_exact(url: str, reason: str | None) -> None:
     names = OptOuts(
-        OptOutSettings(domains=("Shop.example",), urls=("https://other.example/page/?id=1",), ids=("ab" * 32,))
+        OptOutSettings(
+            domains=("Shop.example", "münze.example."), urls=("https://other.example/page/?id=1",), ids=("ab" * 32,)
+        )
     )
     assert names.reason("", url) == reason
     assert names.reason("ab" * 32, url) == "optout:id"
@@ -130,3 +140,12 @@ def test_what_is_left_out_by_name_leaves_no_words_behind(tmp_path: Path) -> None
     (row,) = corpus.rejected("en")
     assert (row["rejected_by"], row["text"], row["title"]) == ("optout:domain", None, None)
     assert [row["url"] for row in corpus.documents("en", split=None)] == ["https://in.example/1"]
+
+
+@pytest.mark.parametrize(
+    ("field", "entry"),
+    [("domains", "https://shop.example/"), ("domains", "a b.example"), ("urls", "/page"), ("ids", "ab12")],
+)
+def test_an_entry_that_could_match_nothing_is_refused(field: str, entry: str) -> None:
+    with pytest.raises(ValueError, match=entry):
+        OptOutSettings.model_validate({field: (entry,)})

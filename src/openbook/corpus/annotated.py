@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -44,13 +43,14 @@ class Annotated:
             found.setdefault(row["source"], Counter()).update(row["not_pages"])
         return {source: dict(sorted(kinds.items())) for source, kinds in sorted(found.items())}
 
-    def policy_files(self) -> dict[str, list[tuple[str, str]]]:
-        """Host -> (path, text) of every robots.txt and its like among the pages."""
+    def policy_files(self) -> dict[str, list[tuple[str, str | None]]]:
+        """Host -> (path, text) of every robots.txt and its like among the pages; no text where it cannot be read."""
         import pyarrow.parquet as pq
 
-        from openbook.corpus.robots import host_of
+        from openbook.corpus.addresses import site_of
+        from openbook.corpus.robots import path_of
 
-        found: dict[str, list[tuple[str, str]]] = {}
+        found: dict[str, list[tuple[str, str | None]]] = {}
         for part in self.parts:
             file = pq.ParquetFile(part)
             if not orjson.loads(file.metadata.metadata[NOTE])["policies"]:
@@ -58,5 +58,5 @@ class Annotated:
             for batch in file.iter_batches(512, columns=["url", "text", "rejected_by"]):
                 for row in batch.to_pylist():
                     if row["rejected_by"] == POLICY_FILE:
-                        found.setdefault(host_of(row["url"]), []).append((urlsplit(row["url"]).path, row["text"]))
+                        found.setdefault(site_of(row["url"]), []).append((path_of(row["url"]), row["text"]))
         return dict(sorted(found.items()))

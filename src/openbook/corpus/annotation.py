@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import pyarrow as pa
@@ -30,8 +29,9 @@ from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
 from openbook.corpus.line_keys import distinct_keys
 from openbook.corpus.paragraphs import language_columns, mixture
-from openbook.corpus.redact import redact
+from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
+from openbook.corpus.robots import POLICY_FILES, path_of, without_comments
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile, Sources, read
 from openbook.corpus.statistics import MEASURES, measure
@@ -40,7 +40,6 @@ from openbook.errors import OpenbookError
 
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
-POLICY_FILES = ("/robots.txt", "/ai.txt", "/.well-known/ai.txt", "/.well-known/tdmrep.json")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
 
 
@@ -219,10 +218,10 @@ def annotate_page(
         "license": page.license,
         "license_evidence": file.license_evidence or ("source" if page.license else None),
     }
+    if path_of(page.url) in POLICY_FILES:
+        return row | {"rejected_by": POLICY_FILE, "text": _policy(page), "detail": page.error and page.error[:300]}
     if page.error:
         return row | {"rejected_by": _read_rule(page.error), "detail": page.error[:300]}
-    if urlsplit_path(page.url) in POLICY_FILES:
-        return row | {"rejected_by": POLICY_FILE, "text": clean(page.text or page.body.decode("utf-8", "replace"))}
     try:
         _annotate(row, page, file, settings, clock)
     except Exception as error:  # a page must not end a crawl, whatever is in it
@@ -234,17 +233,19 @@ def annotate_page(
 def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: AnnotateSettings, clock: _Clock) -> None:
     text, declared = page.text, page.language
     head: Sequence[tuple[str, str]] = ()
+    titled: list[Span] = []
     if text is None:
         found = extract(page.body, page.charset, page.url)
         text, declared, head = found.text, declared or found.language, found.signals
-        row["title"], row["published"] = found.title and clean(found.title)[:500], found.date
+        row["title"], titled = redact(clean(found.title)[:500], settings.redact) if found.title else (None, [])
+        row["published"] = found.date
         if found.error:
             row |= {"rejected_by": _extract_rule(found.error), "detail": found.error[:300]}
     clock.lap("extract")
     signals = read_signals(page.http_headers, head, page.license, row["license_evidence"])
     row |= {
         "license": signals.license,
-        "license_evidence": signals.license_evidence,
+        "license_evidence": signals.license_evidence and redact(signals.license_evidence, settings.redact)[0],
         "reservations": list(signals.reservations),
         "unreadable": list(signals.unreadable),
     }
@@ -267,7 +268,8 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
     if settings.mixed == "cut":
         text = mixed.main
     clock.lap("identify")
-    text, row["pii"] = redact(text, settings.redact)
+    text, spans = redact(text, settings.redact, identified.language)
+    row |= {"pii": counts([*spans, *titled]), "pii_spans": [*_places("text", spans), *_places("title", titled)]}
     clock.lap("redact")
     values = settings.signature_values
     measured = measure(text, lists(mixed.language), values, settings.run_of_words)
@@ -283,11 +285,16 @@ def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: An
     clock.lap("measure")
 
 
-def urlsplit_path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
+def _places(part: str, spans: Sequence[Span]) -> list[dict[str, Any]]:
+    return [{"part": part, "kind": one.kind, "start": one.start, "end": one.end} for one in spans]
+
+
+def _policy(page: RawPage) -> str | None:
+    """The text of a policy file, None where it cannot be read. Comments are left out: they may name people."""
+    if page.error:
+        return None
+    text = clean(page.text or page.body.decode("utf-8", "replace"))
+    return text if path_of(page.url).endswith(".json") else without_comments(text)
 
 
 def clean(text: str) -> str:

@@ -17,11 +17,11 @@ from openbook.books import merkle
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
-from openbook.corpus import deal, decontaminate, ledger, scan
+from openbook.corpus import blocklists, deal, decontaminate, ledger, outside, scan, signals, snapshots
 from openbook.corpus.annotated import Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
-from openbook.corpus.filter import PROFILES, applied, check_overrides
+from openbook.corpus.filter import PROFILES, THRESHOLDS, applied, check_overrides
 from openbook.corpus.find import index as find_index
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.identifiers import score_rule
@@ -34,8 +34,7 @@ from openbook.languages import LANGUAGES, language
 
 PIECES = ".pieces"
 POLICIES = "policies.json"
-THRESHOLDS = "thresholds.json"
-"""In the corpus: the bounds that were applied, by language and source."""
+RIGHTS = "rights.json"
 
 
 def run(
@@ -56,10 +55,16 @@ def run(
     pieces = work / PIECES
     pieces.mkdir(parents=True, exist_ok=True)
     parts = annotated.parts
-    write_bytes(pieces / POLICIES, orjson.dumps(annotated.policy_files()))
+    policies = annotated.policy_files()
+    for site, texts in snapshots.read(settings.rights.snapshots, base).items():
+        policies.setdefault(site, []).extend(texts)
+    write_bytes(pieces / POLICIES, orjson.dumps(policies))
+    lists = blocklists.files(settings.blocklists, base)
+    blocked = blocklists.compiled(lists, outside.blocklist_digest(settings, base), context.cache) if lists else None
     figures = _scan(settings, annotated, pieces, work, context, base, parallel)
     score = score_rule(annotated.folder)
-    book, cuts = _decide(settings, parts, pieces, context, score)
+    book, cuts = _decide(settings, parts, pieces, context, score, blocked)
+    write_bytes(work / RIGHTS, signals.counts([_decided(pieces, number) for number in range(len(parts))], policies))
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, cuts, pieces, work, context)
@@ -137,13 +142,13 @@ def _scanned(pieces: Path, number: int) -> Path:
 
 
 def _decide(
-    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context, score: str
+    settings: CorpusSettings, parts: Sequence[Path], pieces: Path, context: Context, score: str, blocked: Path | None
 ) -> tuple[Ledger, list[Path]]:
     """Every verdict, and the files of the lines to be cut, if any. Quick enough to be made anew after a killed run."""
     verdicts = [_decided(pieces, number) for number in range(len(parts))]
     found = [path if path.exists() else None for path in (_scanned(pieces, number) for number in range(len(parts)))]
     tasks = [
-        DecideTask(part, out, settings, pieces / POLICIES, scanned, score)
+        DecideTask(part, out, settings, pieces / POLICIES, scanned, score, blocked)
         for part, out, scanned in zip(parts, verdicts, found, strict=True)
     ]
     with context.progress.task("decide", len(tasks), "parts") as bar:

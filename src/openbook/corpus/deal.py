@@ -35,7 +35,8 @@ _VERDICTS = {
     "cut_lines": pa.int32(),
     "cut_bytes": pa.int32(),
 }
-_DECIDED = ("reservations", "quality")
+_DECIDED = ("reservations", "unreadable", "quality")
+"""With what the policy files of the site add to the signals of the page."""
 DEALT_SCHEMA = pa.schema(
     [*DOCUMENT_SCHEMA, *(field for field in REJECTED_SCHEMA if field.name not in DOCUMENT_SCHEMA.names)]
 )
@@ -46,7 +47,7 @@ class DealTask:
     part: Path
     out: Path
     decided: Path
-    """Of decide_part: reservations, quality and what stays of a text that is cut, of each row."""
+    """Of decide_part: signals about rights, quality and what stays of a text that is cut, of each row."""
     verdicts: Path
     """Columns of _VERDICTS, `target` and its number of ranges, row by row."""
     cuts: Path | None = None

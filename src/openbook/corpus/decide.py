@@ -18,12 +18,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path
+from openbook.corpus import blocklists
 from openbook.corpus import rights as right
+from openbook.corpus.addresses import site_of
+from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.decontaminate import RULE as CONTAMINATED
 from openbook.corpus.documents import QUALITY
 from openbook.corpus.filter import RULES, STAGE_OF, Thresholds, thresholds
 from openbook.corpus.optouts import OptOuts
-from openbook.corpus.robots import Site, host_of, sites
+from openbook.corpus.robots import Site, sites
 from openbook.corpus.scan import SPANS
 from openbook.corpus.settings import CorpusSettings
 from openbook.languages import LANGUAGES
@@ -54,6 +57,7 @@ VERDICTS = pa.schema(
         ("bytes", pa.int64()),
         ("rights", pa.string()),
         ("reservations", pa.list_(pa.string())),
+        ("unreadable", pa.list_(pa.string())),
         ("rejected_by", pa.string()),
         ("measure", pa.float64()),
         ("exact", pa.binary(16)),
@@ -72,11 +76,13 @@ class DecideTask:
     out: Path
     settings: CorpusSettings
     policies: Path
-    """JSON: Annotated.policy_files()."""
+    """JSON: Annotated.policy_files(), with those of the snapshots."""
     scanned: Path | None = None
     """Of scan_part; None when nothing was sought in the texts."""
     score: str = "language_score"
     """The rule whose cut-offs fit the identifier's scores."""
+    blocklist: Path | None = None
+    """Compiled."""
 
 
 def decide_part(task: DecideTask) -> int:
@@ -86,6 +92,10 @@ def decide_part(task: DecideTask) -> int:
     quality, pieces, sizes = _scanned(table, task, rejected, measure)
     optouts = OptOuts(task.settings.optouts)
     ids, urls = table.column("id").to_pylist(), table.column("url").to_pylist()
+    blocked = blocklists.opened(task.blocklist).categories_of(urls) if task.blocklist else [None] * len(urls)
+    for row, category in enumerate(blocked):
+        if category is not None and rejected[row] != POLICY_FILE:
+            rejected[row], measure[row] = f"{blocklists.RULE}:{category}", np.nan
     for row, (id, url) in enumerate(zip(ids, urls, strict=True)):
         rejected[row] = optouts.reason(id, url) or rejected[row]
     reservations, unreadable = _signals(table, _sites(task.policies))
@@ -104,6 +114,7 @@ def decide_part(task: DecideTask) -> int:
         "bytes": sizes,
         "rights": pa.array([answer for answer, _ in reserved], pa.string()),
         "reservations": pa.array(reservations, pa.list_(pa.string())),
+        "unreadable": pa.array(unreadable, pa.list_(pa.string())),
         "rejected_by": pa.array(rejected, pa.string()),
         "measure": pa.array(measure, pa.float64(), from_pandas=True),
         "exact": pa.compute.if_else(survives, table.column("exact"), None),
@@ -187,7 +198,7 @@ def _signals(table: pa.Table, known: Mapping[str, Site]) -> tuple[list[list[str]
     reservations = [one or [] for one in table.column("reservations").to_pylist()]
     unreadable = [one or [] for one in table.column("unreadable").to_pylist()]
     for row, url in enumerate(table.column("url").to_pylist() if known else ()):
-        site = known.get(host_of(url))
+        site = known.get(site_of(url))
         if site is not None:
             reservations[row] = sorted({*reservations[row], *site.reservations(url)})
             unreadable[row] = sorted({*unreadable[row], *site.unreadable})

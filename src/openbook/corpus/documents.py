@@ -34,6 +34,10 @@ LANGUAGE_SHARES = pa.list_(pa.struct([("language", pa.string()), ("share", pa.fl
 QUALITY = pa.map_(pa.string(), pa.float64())
 """Name of a classifier -> probability that the text is a good one."""
 PII = pa.struct([(kind, pa.int32()) for kind in KINDS])
+PII_SPANS = pa.list_(
+    pa.struct([("part", pa.string()), ("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
+)
+"""Where each placeholder stands: `text` or `title`, in characters of it (code points), the end not included."""
 
 _COMMON = [
     ("id", pa.string()),
@@ -49,15 +53,16 @@ _COMMON = [
     ("license", pa.string()),
     ("license_evidence", pa.string()),
     ("reservations", pa.list_(pa.string())),
+    ("unreadable", pa.list_(pa.string())),
 ]
 ANNOTATED_SCHEMA = pa.schema(
     [
         *_COMMON,
         ("published", pa.string()),
         ("declared_language", pa.string()),
-        ("unreadable", pa.list_(pa.string())),
         ("scores", SCORES),
         ("pii", PII),
+        ("pii_spans", PII_SPANS),
         ("bytes", pa.int64()),
         ("exact", pa.binary(16)),
         ("signature", pa.binary()),
@@ -75,6 +80,7 @@ DOCUMENT_SCHEMA = pa.schema(
         ("quality", QUALITY),
         ("cut_lines", pa.int32()),
         ("cut_bytes", pa.int32()),
+        ("pii_spans", PII_SPANS),
         ("split", pa.string()),
     ]
 )
@@ -85,6 +91,7 @@ REJECTED_SCHEMA = pa.schema(
         ("scores", SCORES),
         ("pii", PII),
         ("quality", QUALITY),
+        ("pii_spans", PII_SPANS),
         ("rejected_by", pa.string()),
         ("measure", pa.float64()),
         ("duplicate_of", pa.string()),

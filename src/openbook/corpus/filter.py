@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES
 
+THRESHOLDS = "thresholds.json"
+"""In the corpus: the bounds that were applied, by language and source."""
 PROFILES = ("web", "documentation", "messages")
 
 STAGES: Mapping[str, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from openbook.languages import LANGUAGES
 STAGES = (
     "read",
     "optout",
+    "blocklist",
     "extract",
     "identify",
     "language",

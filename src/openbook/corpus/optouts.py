@@ -1,10 +1,12 @@
 """What is to be left out, by name: domains with all below them, addresses, documents."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from openbook.corpus.addresses import above, ascii_host, plain, split, with_authority
 
 
 class OptOutSettings(BaseModel):
@@ -12,19 +14,34 @@ class OptOutSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     domains: tuple[str, ...] = ()
-    """`example.org` leaves out that host and every host below it."""
+    """`example.org` leaves out that host and every host below it; Unicode and `xn--` spellings are one."""
     urls: tuple[str, ...] = ()
-    """Addresses; the scheme, a trailing slash and a fragment make no difference."""
+    """Addresses; scheme, fragment, a slash at the end and how characters are escaped make no difference."""
     ids: tuple[str, ...] = Field(default=(), description="Ids of documents, 64 hex digits.")
 
+    @field_validator("domains")
+    @classmethod
+    def _are_domains(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if not re.fullmatch(r"[^\s/:@?#]+", entry.strip().strip(".")):
+                raise ValueError(f"{entry!r} is no domain: write `example.org`, and whole addresses under `urls`")
+        return entries
 
-def plain(url: str) -> str:
-    """An address as it is compared."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return url.strip()
-    return urlunsplit(("", parts.netloc.lower(), parts.path.rstrip("/"), parts.query, ""))
+    @field_validator("urls")
+    @classmethod
+    def _are_urls(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if not split(with_authority(entry))[0]:
+                raise ValueError(f"{entry!r} is no address: it names no host")
+        return entries
+
+    @field_validator("ids")
+    @classmethod
+    def _are_ids(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if not re.fullmatch(r"[0-9a-fA-F]{64}", entry.strip()):
+                raise ValueError(f"{entry!r} is no id of a document: those are 64 hex digits")
+        return entries
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,7 @@ class OptOuts:
 
     @cached_property
     def _domains(self) -> frozenset[str]:
-        return frozenset(one.lower().strip(". ") for one in self.settings.domains)
+        return frozenset(ascii_host(one) for one in self.settings.domains)
 
     @cached_property
     def _urls(self) -> frozenset[str]:
@@ -41,7 +58,7 @@ class OptOuts:
 
     @cached_property
     def _ids(self) -> frozenset[str]:
-        return frozenset(one.lower() for one in self.settings.ids)
+        return frozenset(one.strip().lower() for one in self.settings.ids)
 
     def reason(self, id: str, url: str) -> str | None:
         """Under which rule a document is left out; None for one that is not."""
@@ -49,11 +66,6 @@ class OptOuts:
             return "optout:id"
         if self._urls and plain(url) in self._urls:
             return "optout:url"
-        if self._domains:
-            try:
-                labels = (urlsplit(url).hostname or "").split(".")
-            except ValueError:
-                labels = []
-            if any(".".join(labels[at:]) in self._domains for at in range(len(labels))):
-                return "optout:domain"
+        if self._domains and any(name in self._domains for name in above(split(url)[0])):
+            return "optout:domain"
         return None

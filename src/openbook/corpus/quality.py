@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from openbook.books.digest import sha256_file
 from openbook.books.store import write_bytes
 from openbook.corpus import rights, samples
+from openbook.corpus.addresses import site_of
 from openbook.corpus.optouts import OptOuts
-from openbook.corpus.robots import Site, host_of, sites
+from openbook.corpus.robots import Site, sites
 from openbook.corpus.scan_settings import QualitySettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES
@@ -167,7 +168,7 @@ def _from_sources(
 
 def _excluded(row: Mapping[str, Any], known: Mapping[str, Site], policy: rights.RightsPolicy) -> bool:
     reservations, unreadable = list(row["reservations"] or ()), list(row["unreadable"] or ())
-    site = known.get(host_of(row["url"])) if known else None
+    site = known.get(site_of(row["url"])) if known else None
     if site is not None:
         reservations += site.reservations(row["url"])
         unreadable += site.unreadable

@@ -1,59 +1,81 @@
 """Which parts of a text are somebody's data: mail addresses, phones, machines, bank and identity numbers.
 
 One alternation of google-re2 finds candidates in one pass, in time linear in the text; checks in Python decide. Each is
-replaced by its kind in brackets; what is kept is how many of each kind there were, never a value.
+replaced by its kind in brackets; what is kept is the kind of each and where its placeholder stands, never a value.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from openbook.corpus import checksums
+from openbook.corpus import checksums, national_numbers, phones
 
 KINDS = ("email", "phone", "ip", "iban", "card", "national_id")
-_PLACEHOLDERS = {kind: f"[{kind.upper().replace('_', '-')}]".encode() for kind in KINDS}
+PLACEHOLDERS = {kind: f"[{kind.upper().replace('_', '-')}]" for kind in KINDS}
 
 _EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net", "example.edu")
 _EXAMPLE_ENDINGS = (".example", ".test", ".invalid", ".localhost", ".local")
-_LOCAL_PART = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-")
 _FILE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js")
 """An @ in the name of a picture (`logo@2x.png`) is no mail."""
+_LOCAL = re.compile(r"(?:(?<![\w])[OD]['’])?[\w.%+&-]+$")
+_LONGEST_LOCAL = 256
+_DOMAIN = re.compile(r"@(?:[\w-]+\.)+[^\W\d_]{2,24}")
 
-_PHONE_WORDS = (
-    r"tel|tél|tel[eé]fon[oeu]?|telefoon|phone|mobile|fax|handy|gsm|mob|puh|tlf|sími|τηλ|тел|телефон|тэл|"
-    r"телефону|nummer|hívó|fón|teil|ffôn|ტელ|հեռ"
+_AT = (
+    r"at|ät|@|a|arobase|arroba|chiocciola|kukac|zavináč|zavinac|małpa|malpa|snabel-?a|krøllalfa|alfakrøll|apenstaartje|"
+    r"afna|παπάκι|маймунско а|кльомба|собака|равлик|et|ett|ät-merkki|miukumauku|eta|manki"
 )
-_ID_WORDS = (
-    r"oib|bsn|sofinummer|burgerservicenummer|nif|contribuinte|amka|αμκα|steuer-?id|steuer-identifikationsnummer|idnr|"
-    r"steueridentifikationsnummer|rijksregisternummer|registre national|insz|niss|f[oø]dselsnummer|personnummer|"
-    r"personas kods|егн|rodné číslo|rod\. č|egn|personal number|identity number|isikukood|asmens kodas|pesel|"
-    r"cnp|jmbg|emšo|јмбг"
+_DOT = (
+    r"dot|punkt|punto|punt|ponto|point|tečka|bodka|kropka|pont|piste|tačka|točka|punct|punkts|taškas|"
+    r"крапка|τελεία|nokta"
 )
+_HIDDEN = re.compile(
+    rf"[\[({{<] ?(?:{_AT}) ?[\])}}>] ?(?:[\w-]+(?:\.| ?[\[({{<] ?(?:\.|{_DOT}) ?[\])}}>] ?))+[^\W\d_]{{2,24}}", re.I
+)
+_VERSION_WORDS = re.compile(
+    r"(?:\b(?:v|ver|vers|version\w*|versi\w*|versão|versión|versjon\w*|verze|verz\w+|verżjoni|versiu\w+|wersj\w+|inačic\w+|"
+    r"izdanje|različic\w+|sürüm\w*|верси\w+|верзи\w+|версі\w+|έκδοση\w*|leagan|release|build|firmware|driver|update|"
+    r"section|chapter|§|rfc|oid|asn)|[Vv])[ .:#]{0,3}$",
+    re.I,
+)
+_VERSION_BEHIND = re.compile(r"[ -](?:version|verzió\w*|versio\w*|release|build|sürüm\w*|update)\b", re.I)
+
+_W = r"[0-9A-Za-z\x{80}-\x{10ffff}]"
+"""A letter or digit, or anything beyond ASCII: a small automaton; what is no letter is cut off afterward."""
+_S = r"[ \x{a0}\x{202f}]"
 _PATTERN = (
-    r"(?P<email>@[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?\.[A-Za-z]{2,24}\b)"
-    r"|(?P<iban>\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b)"
-    r"|(?P<italian>\b[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPR-T][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b)"
-    r"|(?P<finnish>\b[0-9]{6}[A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]\b)"
-    r"|(?P<dashed>\b[0-9]{6}(?:[0-9]{2})?[-+][0-9]{3}[0-9A-FHJ-NPR-Y]\b)"
-    r"|(?P<spanish>\b(?:[0-9]{8}|[XYZ][0-9]{7})-?[A-HJ-NP-TV-Z]\b)"
-    r"|(?P<irish>\b[0-9]{7}[A-W][A-IW]?\b)"
-    rf"|(?P<named>(?:^|[^\pL])(?i:{_ID_WORDS})[^0-9\n]{{0,12}}[0-9][0-9 ./\-]{{7,17}}[0-9])"
-    rf"|(?P<phone>(?:\+|\b00 ?)[1-9][0-9 ()./\-]{{6,20}}[0-9]|"
-    rf"(?:^|[^\pL])(?i:{_PHONE_WORDS})[ .:]{{1,3}}[(0-9][0-9 ()./\-]{{5,18}}[0-9])"
-    r"|(?P<ip>\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|\b(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b)"
-    r"|(?P<slashed>\b[0-9]{6}/[0-9]{4}\b)"
-    r"|(?P<number>\b[0-9](?:[ -]?[0-9]){10,18}\b)"
+    rf"(?P<email>@{_W}(?:(?:{_W}|[.\-])*{_W})?\.[A-Za-z\x{{80}}-\x{{10ffff}}]{{2,24}})"
+    rf"|(?P<hidden>[\[({{<] ?[^ \])}}>\n][^\])}}>\n]{{0,40}}[\])}}>] ?"
+    rf"(?:(?:{_W}|-)+(?:\.| ?[\[({{<] ?[^ \])}}>\n]{{1,20}} ?[\])}}>] ?))+"
+    r"[A-Za-z\x{80}-\x{10ffff}]{2,24})"
+    rf"|(?P<iban>\b[A-Z]{{2}}[0-9]{{2}}(?:{_S}?[A-Z0-9]{{4}}){{2,7}}(?:{_S}?[A-Z0-9]{{1,3}})?\b)"
+    r"|(?P<lettered>\b[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPR-T][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b"
+    r"|\b[0-9]{6}[A-FU-Y+\-][0-9]{3}[0-9A-FHJ-NPR-Y]\b"
+    r"|\b(?:[0-9]{8}|[XYZ][0-9]{7})-?[A-HJ-NP-TV-Z]\b"
+    r"|\b[0-9]{7}[A-W][A-IW]?\b)"
+    r"|(?P<ip>\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|\b(?:[0-9A-Fa-f]{1,4}:){1,7}(?::?[0-9A-Fa-f]{1,4}){1,7}\b)"
+    rf"|(?P<number>(?:\(?\+|\(|\b)[0-9](?:{_S}?[()./\-]?{_S}?[0-9]){{5,22}}(?:[A-Z]\b)?)"
 )
-_FIRST_DIGITS = frozenset(
-    [
-        *(1, 7, 20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58),
-        *(60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98),
-        *(*range(211, 300), *range(350, 360), *range(370, 390), *range(420, 424), *range(500, 600), *range(670, 700)),
-        *(*range(850, 890), *range(960, 1000)),
-    ]
-)
-"""Country codes of E.164."""
+_GAP = r"[^\w\n]{1,3}(?:[^\W\d_][^\n0-9,;+(]{0,24})?$"
+"""Between a word and its number: a mark, a space, perhaps a word or two."""
+_CONTEXT = 64
+_GROUPS = re.compile(rb"[0-9]+")
+_INSIDE = re.compile(r"\d[^\w\n]{0,2}$")
+"""What stands before a piece of a longer number."""
+_FRACTION = re.compile(r"\d[.,]$")
+_OF_ADDRESSES = ("/", "_", "=", "#", "&")
+"""A number behind one of these is part of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    kind: str
+    start: int
+    end: int
+    """Characters (Unicode code points) of the text that it is of, the end not included."""
 
 
 def _email(domain: str) -> bool:
@@ -66,52 +88,107 @@ def _email(domain: str) -> bool:
     )
 
 
-def _phone(text: str) -> bool:
-    number = checksums.digits(text)
-    start = text.lstrip("( ")
-    if start[0] == "+" or start.startswith("00"):
-        number = number if start[0] == "+" else number[2:]
-        codes = {int("".join(map(str, number[:size]))) for size in (1, 2, 3)}
-        return 8 <= len(number) <= 15 and bool(codes & _FIRST_DIGITS)
-    return 6 <= len(number) <= 15
+def _before(data: bytes, at: int, size: int) -> str:
+    return data[max(0, at - size) : at].decode("utf-8", "ignore")
 
 
-def _address(text: str) -> bool:
+def _mail_start(data: bytes, at: int) -> int | None:
+    """Where the part before the @ begins."""
+    found = _LOCAL.search(_before(data, at, _LONGEST_LOCAL))
+    local = found[0].lstrip(".%+-&") if found else ""
+    return at - len(local.encode()) if local else None
+
+
+def _machine(data: bytes, start: int, end: int, text: str) -> bool:
+    """A public address, and no version, section or longer run of numbers."""
+    if data[start - 1 : start] in (b".", b":") or (data[end : end + 1] == b"." and data[end + 1 : end + 2].isdigit()):
+        return False
     try:
-        return ipaddress.ip_address(text).is_global
+        if not ipaddress.ip_address(text).is_global:
+            return False
     except ValueError:
         return False
+    if ":" in text:
+        return True
+    ahead, behind = _before(data, start, 48), data[end : end + 32].decode("utf-8", "ignore")
+    small = all(int(part) <= 30 for part in text.split("."))
+    heading = small and ahead.rpartition("\n")[2].strip() == "" and behind.startswith((" ", "\t"))
+    return not (heading or _VERSION_WORDS.search(ahead) or _VERSION_BEHIND.match(behind))
 
 
-def _national_digits(text: str, named: bool) -> bool:
-    number = checksums.digits(text)
-    if len(set(number)) < 3:
-        return False
-    tests = checksums.BY_LENGTH.get(len(number), ())
-    return any((named or test in checksums.SELF_EVIDENT) and test(number) for test in tests)
+def _cuts(text: str) -> Iterable[str]:
+    """The text, then shorter by a group of digits at a time: a pattern may have taken a neighbor with it."""
+    yield text
+    for at in range(len(text) - 1, 0, -1):
+        if not text[at].isalnum() and text[at - 1].isalnum():
+            yield text[:at]
 
 
-def _number(text: str) -> str | None:
-    """A long bare number: a card, an identity number, or neither."""
-    if checksums.card(text) and len(set(checksums.digits(text))) > 1:
-        return "card"
-    return "national_id" if _national_digits(text, named=False) else None
+def _longest(text: str, test: Callable[[str], bool]) -> int | None:
+    """Length, in bytes, of the longest beginning that passes."""
+    return next((len(cut.encode()) for cut in _cuts(text) if test(cut)), None)
 
 
-def _dashed(text: str) -> bool:
-    """A Finnish number of the last century, or a Swedish one."""
-    finnish = len(text) == 11 and checksums.finnish(text)
-    return finnish or (text[-4:].isdigit() and checksums.swedish(checksums.digits(text)))
+@cache
+def _announcing(words: str) -> re.Pattern[str]:
+    """Finds, at the end of a text in lower case, words behind which a number is expected."""
+    return re.compile(rf"(?<!\w)(?P<words>{words}){_GAP}")
 
 
-_LETTERED: dict[str, Callable[[str], bool]] = {
-    "italian": checksums.italian,
-    "finnish": checksums.finnish,
-    "spanish": checksums.spanish,
-    "irish": checksums.irish,
-    "dashed": _dashed,
-    "slashed": lambda text: checksums.czechoslovak(checksums.digits(text)),
-}
+def _mail(data: bytes, group: str, start: int, text: str) -> tuple[str, int, int] | None:
+    if group == "hidden":
+        found = _HIDDEN.match(text)
+        start -= data[start - 1 : start] == b" "
+        skipped = data[start : start + 1] == b" "
+    else:
+        found, skipped = _DOMAIN.match(text), False
+    if not found or (group == "email" and not _email(found[0][1:])):
+        return None
+    begin = _mail_start(data, start)
+    return ("email", begin, start + skipped + len(found[0].encode())) if begin is not None else None
+
+
+def _number(data: bytes, start: int, text: str, language: str | None) -> tuple[str, int, int] | None:
+    """What a run of digits is: by the words before it, by its sign, or by itself."""
+    ahead = _before(data, start, _CONTEXT).lower()
+    told = _announcing(national_numbers.WORDS).search(ahead)
+    bare = text.lstrip("(") if ")" not in text else text
+    start += len(text) - len(bare)
+    if told:
+        words = told["words"]
+        if size := _longest(bare, lambda cut: national_numbers.announced(words, cut)):
+            return "national_id", start, start + size
+    if bare.lstrip("(").startswith(("+", "00")):
+        inside = data[max(0, start - 2) : start].strip()[-1:].isdigit()  # the middle of a longer number
+        size = None if inside and bare[0] == "0" else _longest(bare, phones.international)
+        return ("phone", start, start + size) if size else None
+    called = _announcing(phones.WORDS).search(ahead)
+    if called and (size := _longest(bare, phones.announced)):
+        return "phone", start, start + size
+    if _FRACTION.search(ahead):
+        return None
+    several = len(set(checksums.digits(bare))) > 1
+    if several and (size := _longest(bare, lambda cut: cut[-1].isdigit() and checksums.card(cut))):
+        return "card", start, start + size
+    if size := _longest(bare, lambda cut: national_numbers.alone(cut, language)):
+        return "national_id", start, start + size
+    if _INSIDE.search(ahead) or ahead.endswith(_OF_ADDRESSES):
+        return None
+    trunk = bare[:2] == "(0" or (bare[0] == "0" and not bare.isdigit())
+    if (trunk or _announcing(phones.VERBS).search(ahead)) and (
+        size := _longest(bare, lambda cut: phones.national(cut, language))
+    ):
+        return "phone", start, start + size
+    return None
+
+
+def _lettered(data: bytes, start: int, end: int, text: str, language: str | None) -> tuple[str, int, int] | None:
+    if national_numbers.alone(text, language):
+        return "national_id", start, end
+    told = _announcing(national_numbers.WORDS).search(_before(data, start, _CONTEXT).lower())
+    if told and national_numbers.announced(told["words"], text):
+        return "national_id", start, end
+    return _number(data, start, text, language) if text[-1].isdigit() else None
 
 
 @cache
@@ -121,74 +198,76 @@ def _compiled() -> Any:
     return re2.compile(_PATTERN)
 
 
-def _span(data: bytes, group: str, start: int, end: int) -> tuple[str, int, int] | None:
-    """Kind and place of what a candidate turns out to be."""
+def _span(data: bytes, group: str, start: int, end: int, language: str | None) -> tuple[str, int, int] | None:
+    """Kind and place, in bytes, of what a candidate turns out to be."""
     text = data[start:end].decode("utf-8", "replace")
-    if group == "email":
-        begin = start
-        while begin > 0 and data[begin - 1] in _LOCAL_PART:
-            begin -= 1
-        while begin < start and data[begin] in b".%+-":
-            begin += 1
-        return ("email", begin, end) if begin < start and _email(text[1:]) else None
+    if group in ("email", "hidden"):
+        return _mail(data, group, start, text)
     if group == "iban":
-        # The pattern may have taken a word behind the number with it.
-        parts = text.split(" ")
-        for count in range(len(parts), 0, -1):
-            candidate = " ".join(parts[:count])
-            if checksums.iban(candidate):
-                return "iban", start, start + len(candidate)
-        return None
+        size = _longest(text, checksums.iban)
+        return ("iban", start, start + size) if size else None
     if group == "ip":
-        outside = data[start - 1 : start] in (b".", b":") or (
-            data[end : end + 2][:1] == b"." and data[end + 1 : end + 2].isdigit()
-        )
-        return ("ip", start, end) if not outside and _address(text) else None
-    if group in ("phone", "named"):
-        offset = next(at for at, character in enumerate(text) if character.isdigit() or character in "+(")
-        number = text[offset:]
-        begin = start + len(text[:offset].encode())
-        if number.startswith("00") and data[max(0, begin - 2) : begin].strip()[-1:].isdigit():
-            return None  # the middle of a longer number
-        if group == "phone":
-            return ("phone", begin, end) if _phone(number) else None
-        return ("national_id", begin, end) if _national_digits(number, named=True) else None
-    if group == "number":
-        kind = _number(text)
-        return (kind, start, end) if kind else None
-    return ("national_id", start, end) if _LETTERED[group](text) else None
+        return ("ip", start, end) if _machine(data, start, end, text) else None
+    if group == "lettered":
+        return _lettered(data, start, end, text, language)
+    return _number(data, start, text, language)
 
 
-def spans(text: str, kinds: Iterable[str] = KINDS) -> list[tuple[str, int, int]]:
+def _is_row(candidate: bytes) -> bool:
+    """A row of many short numbers, as in a table: not looked at again from each of them."""
+    return len(_GROUPS.findall(candidate)) > 6
+
+
+def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tuple[str, int, int]]:
     """(kind, start, end) in bytes of the UTF-8 text, in order, none inside another."""
-    data, wanted = text.encode(), frozenset(kinds)
+    wanted = frozenset(kinds)
     found: list[tuple[str, int, int]] = []
     position, pattern = 0, _compiled()
     while match := pattern.search(data, position):
         group = match.lastgroup
         start, end = match.span()
-        span = _span(data, group, start, end)
+        span = _span(data, group, start, end, language)
         if span and span[0] in wanted and (not found or span[1] >= found[-1][2]):
             found.append(span)
             position = span[2]
         else:
-            position = end if group in ("email", "number") else start + 1
+            position = end if group == "email" or _is_row(data[start:end]) else start + 1
             # A candidate that failed may hide another one inside: look again from the next word on.
-            while 0 < position < end and data[position - 1 : position].isalnum():
+            while 0 < position < end and (data[position - 1 : position].isalnum() or data[position - 1] >= 0x80):
                 position += 1
     return found
 
 
-def redact(text: str, kinds: Iterable[str] = KINDS) -> tuple[str, dict[str, int]]:
-    """The text with placeholders, and how many of each kind were replaced."""
-    counts: dict[str, int] = {}
-    found = spans(text, kinds)
-    if not found:
-        return text, counts
+def redact(text: str, kinds: Iterable[str] = KINDS, language: str | None = None) -> tuple[str, list[Span]]:
+    """The text with placeholders, and where those stand in it.
+
+    `language`: code of the table; how its countries write their numbers is looked for as well.
+    """
     data = text.encode()
-    parts, position = [], 0
+    found = _found(data, kinds, language)
+    if not found:
+        return text, []
+    parts: list[str] = []
+    spans: list[Span] = []
+    position = length = 0
     for kind, start, end in found:
-        parts += [data[position:start], _PLACEHOLDERS[kind]]
-        counts[kind] = counts.get(kind, 0) + 1
-        position = end
-    return b"".join([*parts, data[position:]]).decode(), counts
+        between = data[position:start].decode()
+        parts += [between, PLACEHOLDERS[kind]]
+        length += len(between)
+        spans.append(Span(kind, length, length + len(PLACEHOLDERS[kind])))
+        length, position = spans[-1].end, end
+    return "".join([*parts, data[position:].decode()]), spans
+
+
+def find(text: str, kinds: Iterable[str] = KINDS, language: str | None = None) -> list[Span]:
+    """Where the personal data stands in a text that still holds it."""
+    data = text.encode()
+    return [
+        Span(kind, len(data[:start].decode()), len(data[:end].decode()))
+        for kind, start, end in _found(data, kinds, language)
+    ]
+
+
+def counts(spans: Sequence[Span]) -> dict[str, int]:
+    """How many of each kind; kinds that there are none of are left out."""
+    return {kind: number for kind in KINDS if (number := sum(one.kind == kind for one in spans))}

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path
 from openbook.compute import Engine
+from openbook.corpus.addresses import site_of
 from openbook.corpus.candidates import partition_of
 from openbook.corpus.line_keys import cut, line_keys
-from openbook.corpus.robots import host_of
 from openbook.corpus.settings import CorpusSettings
 from openbook.corpus.shuffle import fresh, once, read_partition, write_run
 
@@ -143,7 +143,7 @@ def page_lines(part: Path, ranks: NDArray[np.int64], settings: CorpusSettings) -
     rows, pages = [], []
     columns = zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True)
     for row, (url, source, lines) in enumerate(columns):
-        host = host_of(url) if ranks[row] >= 0 and ours[source] else ""
+        host = site_of(url) if ranks[row] >= 0 and ours[source] else ""
         if host:
             pages.append(xxhash.xxh3_64_intdigest(host.encode("utf-8", "surrogatepass")))
             pieces.append(np.frombuffer(lines or b"", np.uint64))

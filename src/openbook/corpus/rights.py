@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from openbook.corpus.robots import AGENTS, train_ai
+
 Rights = Literal["open", "sealed", "excluded"]
 OPEN_RIGHTS: tuple[Rights, ...] = ("open", "sealed", "excluded")
 """From the widest to the narrowest."""
@@ -64,10 +66,14 @@ class RightsPolicy(BaseModel):
     """No license declared, or one that does not allow passing on."""
     reserved: Rights = "excluded"
     """A reservation against text and data mining or against the training of models."""
+    disallowed: Rights = "excluded"
+    """A robots.txt that now keeps all agents (`*`) from the page, and so every one that gathers for models."""
     unindexed: Rights = "open"
     """`noindex`, `noarchive`: against search engines, not against models."""
     unreadable: Rights = "excluded"
     """A signal is there but cannot be read: closed unless the recipe opens it."""
+    snapshots: tuple[str, ...] = ()
+    """Folders or WARC files with robots.txt, ai.txt and tdmrep.json of sites, beside those of the crawl."""
     open_licenses: tuple[str, ...] = ()
     """SPDX identifiers (or beginnings that end with `-`) beside those of licenses.toml."""
 
@@ -96,40 +102,56 @@ def spdx(link_or_name: str) -> str | None:
                 version = address[len(start) :].split("/")[0]
                 if "{v}" not in identifier:
                     return identifier
-                return identifier.replace("{v}", version) if re.fullmatch(r"\d\.\d", version) else None
+                if not re.fullmatch(r"\d\.\d", version):
+                    return None
+                return _ported(identifier.replace("{v}", version), address[len(start) :].split("/")[1:2])
         return None
-    plain = re.fullmatch(r"cc[ -](by(?:-(?:nc|nd|sa|nc-sa|nc-nd))?)[ -](\d\.\d)", value)
+    plain = re.fullmatch(
+        r"cc[ -](by(?:-(?:nc|nd|sa|nc-sa|nc-nd))?)[ -](\d\.\d)(?: (?:international|unported|deed))?", value
+    )
     if plain:
         return f"CC-{plain[1].upper()}-{plain[2]}"
-    return _tables()["names"].get(value)
+    zero = re.fullmatch(r"cc-?0(?:[ -]1\.0)?", value)
+    return "CC0-1.0" if zero else _tables()["names"].get(value)
 
 
-def directives(value: str) -> tuple[list[str], bool]:
+def _ported(identifier: str, jurisdiction: Sequence[str]) -> str:
+    """The identifier of the port to a country's law where SPDX has one of its own."""
+    port = f"{identifier}-{jurisdiction[0].upper()}" if jurisdiction else identifier
+    return port if port in _tables()["ports"]["spdx"] else identifier
+
+
+def directives(value: str, agent: str = "") -> tuple[list[str], bool]:
     """Directives of a robots header or meta element, and whether all of it could be read.
 
-    A bot's name may stand before its directives, divided by a colon.
+    A bot's name may stand before its directives, divided by a colon; it holds up to the next name. What is said to an
+    agent that gathers for models is marked with it (`noindex@gptbot`): to such an agent any of them is a reservation.
     """
     found, readable = [], True
-    for part in value.lower().split(","):
+    for part in re.split(r"[,;]", value.lower()):
         name = part.strip()
         if not name:
             continue
         head, colon, rest = (piece.strip() for piece in name.partition(":"))
+        if colon and head not in _KNOWN_DIRECTIVES and _TOKEN.match(head) and not head.isdigit():
+            agent, name = head, rest
+            head = rest.partition(":")[0].strip()
         if head in _KNOWN_DIRECTIVES:
-            found.append(head)
-        elif colon and _TOKEN.match(head):
-            found.append(rest)
-            readable &= rest.split(":")[0].strip() in _KNOWN_DIRECTIVES
+            found.append(f"{head}@{agent}" if agent in AGENTS and head in RECORDED else head)
         elif not re.match(r"^\d", name):  # what a date in unavailable_after leaves behind a comma
-            readable &= bool(_TOKEN.match(name))
-            found.append(name)
+            words = name.split()
+            if len(words) > 1 and all(word in _KNOWN_DIRECTIVES for word in words):
+                found += words  # divided by spaces, as many pages write it
+            else:
+                readable &= bool(_TOKEN.match(name))
+                found.append(name)
     return found, readable
 
 
 def _reservation(where: str, name: str, value: str, reserved: set[str], unreadable: set[str]) -> None:
-    if name in ("robots", "x-robots-tag") or name.endswith(_CRAWLERS):
-        found, readable = directives(value)
-        reserved.update(f"{where}:{one}" for one in found if one in RECORDED)
+    if name in ("robots", "x-robots-tag") or name in AGENTS or name.endswith(_CRAWLERS):
+        found, readable = directives(value, "" if name in ("robots", "x-robots-tag") else name)
+        reserved.update(f"{where}:{one}" for one in found if one.partition("@")[0] in RECORDED)
         if not readable:
             unreadable.add(f"{where}:{name}")
     elif name in AI_DIRECTIVES:
@@ -139,18 +161,8 @@ def _reservation(where: str, name: str, value: str, reserved: set[str], unreadab
             reserved.add(f"{where}:tdm-reservation")
         elif value.strip() != "0":
             unreadable.add(f"{where}:tdm-reservation")
-
-
-_PAGE_LICENSES = (
-    "license",
-    "rel-license",
-    "rel=license",
-    "dc.rights",
-    "dcterms.license",
-    "dc.license",
-    "cc:license",
-    "json-ld",
-)
+    elif name in ("content-usage", "content-signal") and train_ai(value) is False:
+        reserved.add(f"{where}:{name}")
 
 
 def read_signals(
@@ -168,7 +180,7 @@ def read_signals(
     for name, value in signals:
         where, _, key = name.lower().replace("=", " ").rpartition(" ")
         _reservation(where or "meta", key, value, reserved, unreadable)
-        if key in _LICENSES and (found := spdx(value)):
+        if key in _LICENSES and (found := spdx(value.partition(" in: ")[0])):
             stated.append((found, f"page: {name} {value.strip()[:200]}"))
     names = sorted({found for found, _ in stated})
     if len(names) == 1 and license in (None, names[0]):
@@ -203,7 +215,9 @@ def decide(
     found = {one.split(":")[-1] for one in reservations} - {*IMAGE_DIRECTIVES}
     if found & {*INDEX_DIRECTIVES}:
         answers.append((policy.unindexed, "unindexed"))
-    if found - {*INDEX_DIRECTIVES}:
+    if "*" in found:
+        answers.append((policy.disallowed, "disallowed"))
+    if found - {*INDEX_DIRECTIVES, "*"}:
         answers.append((policy.reserved, "reserved"))
     if unreadable:
         answers.append((policy.unreadable, "unreadable"))

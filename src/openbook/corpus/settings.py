@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from openbook.corpus.blocklists import BlocklistSettings
 from openbook.corpus.filter import Derivation, RuleOverride
 from openbook.corpus.optouts import OptOutSettings
 from openbook.corpus.redact import KINDS
@@ -96,6 +97,8 @@ class CorpusSettings(_Settings):
     duplicates: DuplicateSettings = DuplicateSettings()
     rights: RightsPolicy = RightsPolicy()
     optouts: OptOutSettings = OptOutSettings()
+    blocklists: tuple[BlocklistSettings, ...] = ()
+    """Lists of domains and addresses that others keep; of two that block a page the first is named."""
     held_out: HeldOutSettings = HeldOutSettings()
     most_bytes: Annotated[int, Field(ge=1)] | None = None
     """Of one language, chosen by the hash of their ids; None sets no bound."""

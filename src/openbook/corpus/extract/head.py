@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from openbook.corpus.extract.dates import iso_date, url_date
 from openbook.corpus.extract.linked_data import LinkedData
+from openbook.corpus.extract.notices import notices
 from openbook.corpus.extract.reader import SPAN_JSON, SPAN_TITLE
 from openbook.corpus.extract.scan import type_ints
+from openbook.corpus.robots import AGENTS
 
 LONGEST_VALUE = 500
 
@@ -44,7 +46,12 @@ def is_wanted(meta: bytes) -> bool:
     """Whether a meta element is one that is read; a look at its name, much quicker than reading all attributes."""
     found = _META_NAME.search(meta)
     name = found[1].decode("ascii", "replace").lower() if found else ""
-    return name in _WANTED or _ROBOTS.match(name) is not None
+    return name in _WANTED or is_robots(name)
+
+
+def is_robots(name: str) -> bool:
+    """Whether a meta element of this name speaks to crawlers."""
+    return name in AGENTS or _ROBOTS.match(name) is not None
 
 
 @dataclass(slots=True)
@@ -113,8 +120,8 @@ def read_head(raw: bytes, spans: type_ints, url: str) -> Head:
             content = clean(found.get("content", ""))
             if name and content:
                 values.setdefault(name, content)
-                if name in _RIGHTS or _ROBOTS.match(name):
-                    head.signals.append((f"meta {name}", content.lower() if _ROBOTS.match(name) else content))
+                if name in _RIGHTS or is_robots(name):
+                    head.signals.append((f"meta {name}", content.lower() if is_robots(name) else content))
         elif tag == b"html":
             page_language = page_language or found.get("lang") or found.get("xml:lang") or ""
         elif tag == b"time":
@@ -129,7 +136,7 @@ def read_head(raw: bytes, spans: type_ints, url: str) -> Head:
                     head.signals.append((f"rel={wanted}", clean(found["href"])))
     if b"creativecommons.org/" in raw:
         head.signals += [("link creativecommons", link.decode()) for link in dict.fromkeys(_COMMONS.findall(raw))][:8]
-    head.signals += linked.signals
+    head.signals += [*linked.signals, *notices(raw)]
     head.signals = list(dict.fromkeys(head.signals))
     head.title = next(_first(values, _TITLES), None) or linked.headline or page_title or None
     dates = [*_first(values, _DATES[:4]), *([linked.date] if linked.date else []), *_first(values, _DATES[4:]), *times]

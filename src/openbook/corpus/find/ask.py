@@ -12,11 +12,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from openbook.corpus.addresses import plain
 from openbook.corpus.corpus import Corpus
 from openbook.corpus.find import quote
 from openbook.corpus.find.keys import FOLDER, FORMAT, INDEX, PROBE, VERDICTS, host_key, id_key, url_key
 from openbook.corpus.find.table import Table
-from openbook.corpus.optouts import plain
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
 """What the entries of find/ are keyed by: documents, addresses, sites. The names and the format of its files."""
 
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import xxhash
 
-from openbook.corpus.optouts import plain
+from openbook.corpus.addresses import ascii_host, plain
 
 FOLDER, INDEX, VERDICTS = "find", "index.json", "verdicts.npy"
 FORMAT = 1
@@ -26,11 +25,7 @@ def url_key(url: str) -> int:
 
 def host_key(host: str) -> int:
     """The same in capitals, and for a name in other letters than Latin and its form in the Domain Name System."""
-    name = host.lower().strip(". ")
-    if not name.isascii():
-        with suppress(UnicodeError):
-            name = name.encode("idna").decode()
-    return xxhash.xxh3_64_intdigest(name.encode())
+    return xxhash.xxh3_64_intdigest(ascii_host(host).encode())
 
 
 def domains(url: str) -> list[str]:

@@ -105,14 +105,14 @@ def add_domains(report: Report, seen: Tally) -> None:
     )
 
 
-def add_thresholds(report: Report, funnel: Funnel, settings: CorpusSettings) -> None:
+def add_thresholds(report: Report, funnel: Funnel, settings: CorpusSettings, score: str) -> None:
     report.section(
         "Thresholds that were applied", "Lowest and highest value with which a text passes; by language and source."
     )
     shown: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for line in funnel.lines:
         if line.language in LANGUAGES:
-            limits = limits_of(line, settings)
+            limits = limits_of(line, settings, score)
             cells = tuple(_bounds(limits, rule) for rule in RULES)
             profile = settings.profiles.get(line.source, settings.profile)
             shown.setdefault((profile, cells), []).append(f"{line.language}/{line.source}")
@@ -128,9 +128,9 @@ def add_thresholds(report: Report, funnel: Funnel, settings: CorpusSettings) -> 
     )
 
 
-def limits_of(line: Line, settings: CorpusSettings) -> Mapping[str, Any]:
+def limits_of(line: Line, settings: CorpusSettings, score: str) -> Mapping[str, Any]:
     profile = settings.profiles.get(line.source, settings.profile)
-    return thresholds(profile, line.language, line.source, settings.filter)
+    return thresholds(profile, line.language, line.source, settings.filter, score)
 
 
 def _bounds(limits: Mapping[str, Any], rule: str) -> str:

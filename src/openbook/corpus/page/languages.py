@@ -11,11 +11,12 @@ from openbook.report import Cell, Report
 THIN = 2_000_000
 """Bytes of text under which a language is called thin."""
 
-SOMETIMES = ("read", "optout", "cap")
+SOMETIMES = ("read", "optout", "blocklist", "quality", "decontaminate", "cap")
 """Stages that are shown only where they drop something."""
 LEFT = {
     "read": "readable",
     "optout": "not left out",
+    "blocklist": "not on a blocklist",
     "extract": "extracted",
     "identify": "identified",
     "language": "certain",
@@ -28,6 +29,7 @@ LEFT = {
 MEANING = {
     "read": "records that could not be read, or are too large",
     "optout": "left out by name, text and title removed",
+    "blocklist": "on a list of addresses that the recipe names",
     "extract": "pages without a main text",
     "identify": "pages in no language that was asked for",
     "language": "the language is not certain enough, or the letters are of another script",
@@ -35,6 +37,8 @@ MEANING = {
     "repetition": "says the same again and again",
     "fineweb": "lists, menus, lines without an end",
     "c4": "dummy text, banners, code",
+    "quality": "a classifier of the recipe gives it too little, or too much",
+    "decontaminate": "hardly more than a text that the model is evaluated on",
     "rights": "reserved by the maker, or not allowed by the recipe's policy",
     "duplicates": "another document says the same",
     "cap": "beyond the bound set for a language",

@@ -22,10 +22,10 @@ FIRST = ("words", "bytes", "language_score", "quality")
 MARKED_WORDS = 400
 
 
-def add_distributions(report: Report, seen: Tally, funnel: Funnel, settings: CorpusSettings) -> None:
+def add_distributions(report: Report, seen: Tally, funnel: Funnel, settings: CorpusSettings, score: str) -> None:
     names = {measure for measure, _, _ in seen.measures}
     order = [one for one in FIRST if one in names] + sorted(names - {*FIRST}, key=_rank)
-    limits = _limits(funnel, settings)
+    limits = _limits(funnel, settings, score)
     data = []
     for measure in order:
         parts: dict[str, dict[str, Counts]] = {KEPT: {}, DROPPED: {}}
@@ -63,13 +63,13 @@ def _rank(measure: str) -> tuple[bool, int, str]:
     return measure not in STAGE_OF, list(STAGE_OF).index(measure) if measure in STAGE_OF else 0, measure
 
 
-def _limits(funnel: Funnel, settings: CorpusSettings) -> dict[str, dict[str, list[float]]]:
+def _limits(funnel: Funnel, settings: CorpusSettings, score: str) -> dict[str, dict[str, list[float]]]:
     """Rule -> language -> its bounds, over all sources."""
     found: dict[str, dict[str, set[float]]] = {}
     for line in funnel.lines:
         if line.language not in LANGUAGES:
             continue
-        for rule, bounds in limits_of(line, settings).items():
+        for rule, bounds in limits_of(line, settings, score).items():
             values = found.setdefault(rule, {}).setdefault(line.language, set())
             values.update(one for one in (bounds.min, bounds.max) if one is not None)
     return {rule: {code: sorted(values) for code, values in by.items()} for rule, by in found.items()}

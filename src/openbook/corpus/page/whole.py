@@ -8,6 +8,7 @@ import orjson
 
 from openbook.books.record import read_record
 from openbook.corpus.corpus import INDEX, Corpus
+from openbook.corpus.filter import THRESHOLDS
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.page import counted, languages, shown
 from openbook.corpus.page.tally import tally
@@ -40,6 +41,7 @@ def write_report(folder: Path, funnel: Funnel, index: Mapping[str, Any], setting
 
 def page(corpus: Corpus, funnel: Funnel, index: Mapping[str, Any], settings: CorpusSettings) -> Report:
     total, count = funnel.total(), len(index["languages"])
+    score = _score_rule(corpus.folder)
     report = Report(
         "Corpus",
         f"{total.kept:,} documents in {count} languages of {total.read:,} pages read are kept. Every other page lies "
@@ -66,10 +68,17 @@ def page(corpus: Corpus, funnel: Funnel, index: Mapping[str, Any], settings: Cor
     counted.add_sources(report, funnel)
     counted.add_rights(report, seen)
     counted.add_domains(report, seen)
-    shown.add_distributions(report, seen, funnel, settings)
+    shown.add_distributions(report, seen, funnel, settings, score)
     shown.add_samples(report, seen, total)
-    counted.add_thresholds(report, funnel, settings)
+    counted.add_thresholds(report, funnel, settings, score)
     return report
+
+
+def _score_rule(folder: Path) -> str:
+    """Which rule about the identifier's score was applied."""
+    path = folder / THRESHOLDS
+    applied = orjson.loads(path.read_bytes()) if path.is_file() else []
+    return "glotlid_score" if any("glotlid_score" in row["bounds"] for row in applied) else "language_score"
 
 
 def _place(code: str) -> tuple[int, str]:

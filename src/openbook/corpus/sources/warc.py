@@ -156,11 +156,15 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
     try:
         if kind == "response" and _is_http(record):
             response = http.parse(body)
+            if policy and response.status >= 500:  # RFC 9309, 2.3.1.4: what the site says is not known
+                raise UnreadableError(f"the site answered {response.status}")
             if not 200 <= response.status < 300:
                 others[f"status {response.status % 1000}"] += 1
                 return None
             declared, headers = response.header("content-type"), response.headers
-            if policy or media.may_be_page(declared, identified):
+            if policy:  # whatever the server takes it for
+                declared, identified = "text/plain; charset=utf-8", None
+            if media.may_be_page(declared, identified):
                 body = http.decode(response, MAX_BODY)
             if record.headers.get("warc-truncated") and not body:
                 raise UnreadableError(
