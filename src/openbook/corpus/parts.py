@@ -28,6 +28,8 @@ PART_ROWS = 8192
 PART_BYTES = 32 << 20
 """Of text. A part is closed at the row group that reaches either bound."""
 HANDS = ".hands"
+FACTS = ("name", "source", "format", "sha256", "license", "license_evidence", "mapping")
+"""Of a source file, those that its rows depend on."""
 NOWHERE = -1
 """In the place of an offset: no record begins in the span."""
 
@@ -86,7 +88,7 @@ def part_key(file: SourceFile, settings: AnnotateSettings) -> str:
 
     Other files may come and go.
     """
-    facts = {key: value for key, value in asdict(file).items() if key not in ("package", "version")}
+    facts = {name: value for name, value in asdict(file).items() if name in FACTS}
     asked = {"file": facts, "settings": settings.model_dump(mode="json"), "version": ANNOTATE_VERSION}
     return sha256_bytes(canonical_json(asked))
 

@@ -12,6 +12,7 @@ from openbook.books.digest import sha256_file
 from openbook.context import Context
 from openbook.corpus.sources import folders
 from openbook.corpus.sources.artifact import LOCATIONS, write_files
+from openbook.corpus.sources.known import KnownDigests, Packed, Watched, packing_key
 from openbook.corpus.sources.locate import outside_files
 from openbook.corpus.sources.pack import pack
 from openbook.corpus.sources.page import SourceFile
@@ -43,10 +44,12 @@ def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: 
         if isinstance(source, Outside)
         for name, path in outside_files(source, base).items()
     ]
-    files = _hash_outside(outside, context)
+    known = KnownDigests(context.cache)
+    files = _hash_outside(outside, known, context)
+    known.keep({path: file.sha256 for (_, path, _), file in zip(outside, files, strict=True)})
     local = [source for source in settings if isinstance(source, HtmlSource | TextSource)]
     with context.progress.task("pack folders", len(local), "folders") as bar:
-        tasks = [partial(pack_folder, source, base, work) for source in local]
+        tasks = [partial(pack_folder, source, base, work, Packed.before(context)) for source in local]
         for packed in context.engine.map(_call, tasks, lambda _: bar.advance()):
             files += packed
     measures: dict[str, object] = {}
@@ -81,20 +84,22 @@ def _call(task: partial[list[SourceFile]]) -> list[SourceFile]:
     return task()
 
 
-def _hash_outside(outside: list[tuple[str, Path, Outside]], context: Context) -> list[SourceFile]:
+def _hash_outside(outside: list[tuple[str, Path, Outside]], known: KnownDigests, context: Context) -> list[SourceFile]:
+    tasks = [(*found, known.of(found[1])) for found in outside]
     with context.progress.task("read source files", len(outside), "files") as bar:
-        return list(context.engine.map(describe, outside, lambda _: bar.advance()))
+        return list(context.engine.map(describe, tasks, lambda _: bar.advance()))
 
 
-def describe(found: tuple[str, Path, Outside]) -> SourceFile:
+def describe(found: tuple[str, Path, Outside, str | None]) -> SourceFile:
     """The row of a file that stays where it is."""
-    name, path, source = found
+    name, path, source, digest = found
     try:
         mapping: dict[str, str] = {}
         if not isinstance(source, WarcSource):
             mapping = {field: column for field, column in source.columns.model_dump().items() if column is not None}
             _check_columns(source, path, mapping)
-        file = SourceFile(name, source.name, source.kind, sha256_file(path), path.stat().st_size, mapping=mapping)
+        digest = digest or sha256_file(path)
+        file = SourceFile(name, source.name, source.kind, digest, path.stat().st_size, mapping=mapping)
     except OSError as error:
         raise OpenbookError(f"source {source.name!r}: {path} cannot be read ({error.strerror}).") from None
     return replace(file, license=source.license, license_evidence=RECIPE if source.license else None)
@@ -115,13 +120,27 @@ def _check_columns(source: JsonlSource | ParquetSource, path: Path, mapping: dic
         )
 
 
-def pack_folder(source: HtmlSource | TextSource, base: Path, work: Path) -> list[SourceFile]:
-    facts = {"source": source.name} | ({"license": source.license} if source.license else {})
-    names = pack(work / "warc" / source.name, source.name, folders.pages(source, base), facts)
-    return [
-        packed_file(work, f"warc/{source.name}/{name}", source.name, source.license, RECIPE if source.license else None)
-        for name in names
-    ]
+def pack_folder(source: HtmlSource | TextSource, base: Path, work: Path, before: Packed) -> list[SourceFile]:
+    names = _packed_before(source, base, work, before)
+    if names is None:
+        facts = {"source": source.name} | ({"license": source.license} if source.license else {})
+        pages = Watched(folders.pages(source, base))
+        files = pack(work / "warc" / source.name, source.name, pages, facts)
+        names = [f"warc/{source.name}/{name}" for name in files]
+        before.remember(packing_key(source, pages.digest), work, names, names)
+    evidence = RECIPE if source.license else None
+    return [packed_file(work, name, source.name, source.license, evidence) for name in names]
+
+
+def _packed_before(source: HtmlSource | TextSource, base: Path, work: Path, before: Packed) -> list[str] | None:
+    """Names of the files that hold these very pages already. Reading and hashing is quick beside packing."""
+    if before.previous is None:
+        return None
+    pages = Watched(folders.pages(source, base))
+    for _ in pages:
+        pass
+    names: list[str] | None = before.recall(packing_key(source, pages.digest), work)
+    return names
 
 
 def packed_file(
