@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from openbook.compute import local
-from openbook.corpus import AnnotateSettings, annotate, parts
+from openbook.corpus import AnnotateSettings, annotate, deal, decide, parts
 from openbook.corpus.annotation import Clock, annotate_page
 from openbook.corpus.hand import outlive
 from openbook.corpus.sources import RawPage, SourceFile, Sources, span_starts
@@ -165,3 +165,32 @@ def test_deaths_outside_of_any_page_end_with_a_sentence(tmp_path: Path) -> None:
 def test_kernels_are_compiled_by_one_worker_while_the_others_wait(tmp_path: Path) -> None:
     list(local(2).map(killers.warm, [tmp_path, tmp_path, tmp_path]))
     assert len(list(tmp_path.glob("compiled-*"))) == 1
+
+
+def test_a_killed_decision_goes_on_with_what_is_decided_dealt_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {
+        f"{code}/x.warc": build.warc(tmp_path / f"{code}.warc", build.page_records([code]))
+        for code in ("mt", "ga", "en")
+    }
+    pages = build.annotated(tmp_path / "annotated", build.sources(tmp_path / "sources", paths))
+    build.corpus(tmp_path / "whole", pages)
+    original = deal.merge
+
+    def killed(task: deal.MergeTask) -> int:
+        if task.target == "documents/mt":
+            raise KeyboardInterrupt
+        return original(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deal, "merge", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build.corpus(tmp_path / "killed", pages)
+    monkeypatch.setattr(decide, "verdicts", lambda *_: pytest.fail("decided again"))
+    monkeypatch.setattr(deal, "_with_verdicts", lambda *_: pytest.fail("dealt again"))
+    written: list[str] = []
+    monkeypatch.setattr(deal, "_order", lambda table, order=deal._order: (written.append(""), order(table))[1])
+    build.corpus(tmp_path / "killed", pages)
+    assert 1 <= len(written) < len(list((tmp_path / "whole").glob("*/*.parquet")))
+    assert build.contents(tmp_path / "killed") == build.contents(tmp_path / "whole")

@@ -26,7 +26,7 @@ from openbook.corpus.warming import warm_up
 
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
-"""Of text. A part is closed at the row group that reaches either bound."""
+"""Of text, about. A part is closed at the row group that reaches either bound."""
 HANDS = ".hands"
 FACTS = ("name", "source", "format", "sha256", "license", "license_evidence", "mapping")
 """Of a source file, those that its rows depend on."""
@@ -213,19 +213,20 @@ class _Rows:
 
 def _write_part(task: Task, number: int, rows: _Rows, enter: int | None, clock: Clock) -> bool:
     """Rows until the part is full or there are no more; says whether it is the span's last."""
-    count, size, errors, policies = 0, 0, 0, 0
+    count, weight, size, errors, policies = 0, 0, 0, 0, 0
     with parquet_writer(task.folder / task.part(number), ANNOTATED_SCHEMA) as writer:
-        while not rows.ended and count < PART_ROWS and size < PART_BYTES:
+        while not rows.ended and count < PART_ROWS and weight < PART_BYTES:
             group: list[dict[str, Any]] = []
             held = 0
             while not rows.ended and len(group) < ROW_GROUP_ROWS and held < ROW_GROUP_BYTES:
                 row = rows.row()
                 group.append(row)
-                held += row["bytes"]
+                size += row["bytes"]
+                held += max(row["bytes"], len(row["text"] or ""))  # a policy file has text and no bytes of a document
                 errors += (row["rejected_by"] or "").startswith("read:")
                 policies += row["rejected_by"] == POLICY_FILE
             writer.write_table(pa.Table.from_pylist(group, ANNOTATED_SCHEMA), row_group_size=len(group))
-            count, size = count + len(group), size + held
+            count, weight = count + len(group), weight + held
             clock.lap("write")
         noted = {
             "key": part_key(task.file, task.settings),

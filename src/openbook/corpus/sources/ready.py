@@ -12,6 +12,8 @@ import zstandard
 from openbook.corpus.sources.page import MAX_BODY, RawPage, SourceFile
 
 MAX_LINE = 4 * MAX_BODY
+BATCH_ROWS = 8
+"""Of a Parquet file; each may hold as much text as a page may."""
 _BREAKS = (OSError, EOFError, ValueError, zstandard.ZstdError)
 
 
@@ -138,13 +140,16 @@ def line_at(path: Path, offset: int) -> bytes:
 
 
 def read_parquet(file: SourceFile, path: Path) -> Iterator[RawPage]:
-    """In batches of few rows. A row group that cannot be read is one page with an error."""
+    """In batches of few rows, and never a whole row group: it may hold more than the memory does.
+
+    A row group that cannot be read is one page with an error.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     start = 0
     try:
-        table = pq.ParquetFile(path)
+        table = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         yield to_page(file, 0, 0, None, f"not readable as Parquet ({error})")
         return
@@ -154,7 +159,9 @@ def read_parquet(file: SourceFile, path: Path) -> Iterator[RawPage]:
             start += table.metadata.row_group(group).num_rows
             try:
                 columns = list(file.mapping.values())
-                for batch in table.iter_batches(batch_size=256, row_groups=[group], columns=columns, use_threads=False):
+                for batch in table.iter_batches(
+                    batch_size=BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False
+                ):
                     for row in batch.to_pylist():
                         yield to_page(file, row_number, 1, row, None)
                         row_number += 1
