@@ -43,9 +43,10 @@ def annotate(crawls: list[Path], workers: int, folder: Path) -> dict[str, Any]:
 
 def timed(crawls: list[Path], workers: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(Path(__file__).resolve()), "--inside", folder, "--workers", str(workers)]
+        command = [sys.executable, str(Path(__file__).resolve()), *map(str, crawls)]
+        command += ["--inside", folder, "--workers", str(workers)]
         wall, cpu = time.monotonic(), sum(os.times()[2:4])
-        result = subprocess.run([*command, *map(str, crawls)], capture_output=True, text=True, check=True)
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         return {
             "workers": workers,
             "wall_s": time.monotonic() - wall,

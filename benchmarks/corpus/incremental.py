@@ -65,7 +65,7 @@ def build(base: Path, folder: str, corpus: dict[str, Any], workers: int) -> dict
 def timed(base: Path, folder: str, corpus: dict[str, Any], workers: int) -> dict[str, Any]:
     command = [sys.executable, str(Path(__file__).resolve()), str(base), "--inside", folder, json.dumps(corpus)]
     wall, cpu = time.monotonic(), sum(os.times()[2:4])
-    result = subprocess.run([*command, "--workers", str(workers)], capture_output=True, text=True, check=True)
+    result = subprocess.run([*command, "--workers", str(workers)], stdout=subprocess.PIPE, text=True, check=True)
     return {
         "wall_s": round(time.monotonic() - wall, 2),
         "cpu_s": round(sum(os.times()[2:4]) - cpu, 2),
