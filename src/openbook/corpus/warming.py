@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def warm_up(cache: Path, work: Callable[[], None] = compile_kernels) -> None:
             mark.touch()
 
 
+@cache
 def _code_digest() -> str:
     """Over what numba's own cache asks for: its version and when the modules were written."""
     room = Path(openbook.corpus.__file__).parent
