@@ -90,13 +90,15 @@ def main() -> None:
         "an opt-out": {"optouts": {"domains": ["example.org"]}},
         "a threshold": {"filter": {"words": {"min": 80}}},
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if not options.json:
+        print(f"{options.files} files, {options.workers} workers, load {os.getloadavg()[0]:.1f}")
+        print(f"{'change':16} {'wall s':>8} {'CPU s':>8} {'from nothing: wall s':>22} {'CPU s':>8} {'times':>6}  steps")
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         (base / "crawl").mkdir()
         last = split(options.crawl, options.files, base / "crawl")[-1]
         aside = last.rename(base / last.name)
-        timed(base, "warming", {}, options.workers)
         timed(base, "run", {}, options.workers)
         aside.rename(last)
         for change, corpus in changes.items():
@@ -105,22 +107,20 @@ def main() -> None:
             if changed["roots"] != fresh["roots"]:
                 sys.exit(f"{change}: not what a run from nothing makes")
             rows.append({"change": change, "changed": changed, "from_nothing": fresh})
+            if not options.json:
+                print_row(change, changed, fresh)
     if options.json:
         print(json.dumps({"machine": platform.processor() or platform.machine(), "rows": rows}))
-        return
-    print(f"{options.files} files, {options.workers} workers, load {os.getloadavg()[0]:.1f}")
+
+
+def print_row(change: str, new: dict[str, Any], old: dict[str, Any]) -> None:
+    parts = new["parts"]
+    kept = parts["taken_over"] if "annotated" in new["ran"] else parts["all"]
     print(
-        f"{'change':16} {'wall s':>8} {'CPU s':>8} {'from nothing: wall s':>22} {'CPU s':>8} {'times':>6}  steps; parts"
+        f"{change:16} {new['wall_s']:8.2f} {new['cpu_s']:8.2f} {old['wall_s']:22.2f} {old['cpu_s']:8.2f} "
+        f"{old['cpu_s'] / new['cpu_s']:6.1f}  {', '.join(new['ran'])}; {kept} of {parts['all']} kept",
+        flush=True,
     )
-    for row in rows:
-        new, old = row["changed"], row["from_nothing"]
-        parts = new["parts"]
-        kept = parts["taken_over"] if "annotated" in new["ran"] else parts["all"]
-        print(
-            f"{row['change']:16} {new['wall_s']:8.2f} {new['cpu_s']:8.2f} {old['wall_s']:22.2f} {old['cpu_s']:8.2f} "
-            f"{old['cpu_s'] / new['cpu_s']:6.1f}  {', '.join(new['ran'])}; "
-            f"{kept} of {parts['all']} kept"
-        )
 
 
 if __name__ == "__main__":
