@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from openbook.books.previous import Previous
 from openbook.compute import Engine
 from openbook.progress import Progress
 
@@ -13,3 +14,5 @@ class Context:
     progress: Progress
     cache: Path
     """Folder for downloads and compiled code; nothing in it is identity, all of it may be deleted."""
+    previous: Previous | None = None
+    """What the step's artifact is now. It stands until the new one is whole."""

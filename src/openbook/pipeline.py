@@ -5,7 +5,7 @@ The only file that knows every stage.
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from openbook import corpus, evaluate, release, tokenizer, train
 from openbook.books import store
+from openbook.books.previous import Previous
 from openbook.books.record import (
     FILE_NAME,
     Clock,
@@ -301,7 +302,8 @@ def execute(step: Step, run_folder: Path, context: Context) -> Record:
     key = identity(step.name, step.version, step.settings, inputs)
     work = prepare_work(artifact, key)
     clock = Clock()
-    outcome = step.run({name: run_folder / name for name in step.inputs}, work, context)
+    lent = replace(context, previous=Previous.of(artifact))
+    outcome = step.run({name: run_folder / name for name in step.inputs}, work, lent)
     store.remove_leftovers(work)
     files = hash_files(work)
     record = Record(

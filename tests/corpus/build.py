@@ -72,12 +72,12 @@ def sources(folder: Path, paths: Mapping[str, Path], license: str | None = "CC-B
 
 
 def annotated(folder: Path, found: Sources, workers: int = 1, settings: AnnotateSettings | None = None) -> Annotated:
-    run_annotate(settings or AnnotateSettings(), found, folder, context(folder, workers))
+    run_annotate(settings or AnnotateSettings(), found, folder, context(folder.parent, workers))
     return Annotated.open(folder)
 
 
 def corpus(folder: Path, pages: Annotated, settings: CorpusSettings | None = None, workers: int = 1) -> Corpus:
-    run_corpus(settings or CorpusSettings(profile="documentation"), pages, folder, context(folder, workers))
+    run_corpus(settings or CorpusSettings(profile="documentation"), pages, folder, context(folder.parent, workers))
     return Corpus.open(folder)
 
 

@@ -1,15 +1,16 @@
-"""Every page that is read becomes one row, whatever is wrong with it, and a killed run goes on behind its last part."""
+"""Every page that is read becomes one row, whatever is wrong with it, and the same rows whatever the workers."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from openbook.corpus import AnnotateSettings, annotation
-from openbook.corpus.annotation import clean, part_stem
+from openbook.corpus import AnnotateSettings, annotate, annotation
+from openbook.corpus.annotation import clean
 from openbook.corpus.documents import ANNOTATED_SCHEMA, document_id
-from openbook.corpus.sources import RawPage
+from openbook.corpus.parts import part_key
 from openbook.errors import OpenbookError
 from tests.corpus import build
 
@@ -70,7 +71,7 @@ def test_no_page_is_lost_and_each_failure_has_a_name(tmp_path: Path) -> None:
     cut = tmp_path / "cut.warc.gz"
     cut.write_bytes(gzip.compress(build.record("https://x.example/cut", page()))[:-40])
     found = build.sources(tmp_path / "sources", {"x/x.warc": path, "x/cut.warc.gz": cut})
-    outcome = annotation.run(AnnotateSettings(), found, tmp_path / "annotated", build.context(tmp_path))
+    outcome = annotate.run(AnnotateSettings(), found, tmp_path / "annotated", build.context(tmp_path))
     annotated = rows(tmp_path / "annotated")
     assert outcome.counts["pages"] == len(annotated) == len(records) + 1
     by_url = {str(row["url"]).rsplit("/", 1)[-1]: row["rejected_by"] for row in annotated}
@@ -99,32 +100,6 @@ def test_empty_sources_are_an_error_that_says_so(tmp_path: Path) -> None:
         build.annotated(tmp_path / "annotated", build.sources(tmp_path / "sources", {"none/none.warc": path}))
 
 
-def test_a_killed_run_goes_on_behind_its_last_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotation, "PART_ROWS", 3)
-    monkeypatch.setattr(annotation, "ROW_GROUP_ROWS", 2)
-    records = [build.record(f"https://x.example/{n}", page(f"{TEXT} Number {n}.")) for n in range(11)]
-    path = build.warc(tmp_path / "x.warc", records)
-    found = build.sources(tmp_path / "sources", {"x/x.warc": path})
-    build.annotated(tmp_path / "whole", found)
-    seen: list[str] = []
-
-    def killed(raw: RawPage, *rest: object) -> dict[str, object]:
-        seen.append(raw.url)
-        if raw.url.endswith("/7"):
-            raise KeyboardInterrupt
-        return original(raw, *rest)  # type: ignore[arg-type]
-
-    original = annotation.annotate_page
-    monkeypatch.setattr(annotation, "annotate_page", killed)
-    with pytest.raises(KeyboardInterrupt):
-        build.annotated(tmp_path / "killed", found)
-    monkeypatch.setattr(annotation, "annotate_page", lambda raw, *rest: (seen.append(raw.url), original(raw, *rest))[1])
-    del seen[:]
-    build.annotated(tmp_path / "killed", found)
-    assert seen[0].endswith("/4") or seen[0].endswith("/6"), "parts that stand are not annotated again"
-    assert build.contents(tmp_path / "killed") == build.contents(tmp_path / "whole")
-
-
 def test_the_same_bytes_with_one_worker_and_two(tmp_path: Path) -> None:
     codes = ("mt", "ga", "sr-Latn", "sr-Cyrl", "en")
     paths = {f"{code}/x.warc": build.warc(tmp_path / f"{code}.warc", build.page_records([code])) for code in codes}
@@ -140,7 +115,9 @@ def test_parts_are_named_by_content_not_by_their_neighbors(tmp_path: Path) -> No
     }
     alone = build.sources(tmp_path / "a", {"ga/x.warc": paths["ga/x.warc"]}).files[0]
     beside = next(file for file in build.sources(tmp_path / "b", paths).files if file.source == "ga")
-    assert part_stem(alone) == part_stem(beside)
+    assert part_key(alone, AnnotateSettings()) == part_key(beside, AnnotateSettings())
+    assert part_key(alone, AnnotateSettings(redact=())) != part_key(alone, AnnotateSettings())
+    assert part_key(replace(alone, license="MIT"), AnnotateSettings()) != part_key(alone, AnnotateSettings())
 
 
 def test_text_is_cleaned_once() -> None:

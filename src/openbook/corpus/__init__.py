@@ -1,8 +1,8 @@
 """The corpus room: pages in, documents out, every page accounted for. Its files in the order in which a page passes:
 
-sources/ reads the page, extract/ its main text; annotation (identify, redact, rights, statistics) notes what it is;
-build (decide, ledger, repeated_lines, duplicates, deal) says what becomes of it; corpus is the artifact, page the
-report to look at, find where anything in it is.
+sources/ reads the page, extract/ its main text; annotation (identify, redact, rights, statistics) notes what it is,
+annotate does so for all pages, in parts that outlive a killed run; build (decide, ledger, repeated_lines, duplicates,
+deal) says what becomes of it; corpus is the artifact, page the report to look at, find where anything in it is.
 """
 
 from pathlib import Path
@@ -49,9 +49,9 @@ def named(settings: AnnotateSettings) -> AnnotateSettings:
 
 def run_annotate(settings: AnnotateSettings, sources: "Sources", work: Path, context: "Context") -> "Outcome":
     """sources/ -> annotated/: every page with what it is. Raises OpenbookError when the sources hold no page."""
-    from openbook.corpus import annotation
+    from openbook.corpus import annotate
 
-    return annotation.run(settings, sources, work, context)
+    return annotate.run(settings, sources, work, context)
 
 
 def run_corpus(

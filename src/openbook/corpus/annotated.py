@@ -12,7 +12,8 @@ from openbook.errors import OpenbookError
 
 INDEX = "index.json"
 NOTE = b"openbook"
-"""Key of a part's metadata: bytes of text, errors, policy files, records that are no pages, whether it is the last."""
+"""Key of a part's metadata: what it was made from, where its span was entered and where the next page or record begins,
+whether it is its span's last; bytes of text, errors, policy files, records that are no pages."""
 POLICY_FILE = "rights:policy-file"
 """What a robots.txt is rejected by: it is kept for what it says of other pages."""
 

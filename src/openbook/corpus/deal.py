@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +22,8 @@ from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_
 RANGE_BYTES = 48 << 20
 """Text of a range of ids that is merged at a time, about."""
 READ_ROWS = 512
+HANDS = b"openbook"
+"""Key of a dealt file's metadata: its hands."""
 
 Hand = tuple[str, int]
 """File it goes to (`documents/mt`, `rejected/und`), range of ids."""
@@ -71,7 +74,9 @@ def ranges(size: int) -> int:
 
 
 def deal_part(task: DealTask) -> list[Hand]:
-    """Deal one part; returns the hands in the order of the file's row groups."""
+    """Deal one part, unless a killed run has; returns the hands in the order of the file's row groups."""
+    if task.out.exists():
+        return [(target, place) for target, place in orjson.loads(pq.read_metadata(task.out).metadata[HANDS])]
     verdicts = pq.read_table(task.verdicts)
     decided = pq.read_table(task.decided, columns=[*_DECIDED, "pieces"])
     for name in decided.column_names:
@@ -95,6 +100,7 @@ def deal_part(task: DealTask) -> list[Hand]:
         for hand in order:
             table = pa.concat_tables(hands.pop(hand))
             writer.write_table(table, row_group_size=table.num_rows)
+        writer.add_key_value_metadata({HANDS.decode(): orjson.dumps(order).decode()})
     return order
 
 
@@ -145,7 +151,9 @@ def _cut(texts: pa.ChunkedArray, verdicts: pa.Table) -> pa.ChunkedArray:
 
 
 def merge(task: MergeTask) -> int:
-    """Write the rows of one target in order of their ids; returns how many."""
+    """Write the rows of one target in order of their ids, unless a killed run has; returns how many."""
+    if task.out.exists():
+        return int(pq.read_metadata(task.out).num_rows)
     schema = DOCUMENT_SCHEMA if task.target.startswith("documents/") else REJECTED_SCHEMA
     count = 0
     with parquet_writer(task.out, schema) as writer:

@@ -86,7 +86,9 @@ class DecideTask:
 
 
 def decide_part(task: DecideTask) -> int:
-    """Write the verdicts of one part; returns the number of its pages."""
+    """Write the verdicts of one part, unless a killed run has; returns the number of its pages."""
+    if task.out.exists():
+        return int(pq.read_metadata(task.out).num_rows)
     table = pq.read_table(task.part, columns=COLUMNS)
     rejected, measure = verdicts(table, task.settings, task.score)
     quality, pieces, sizes = _scanned(table, task, rejected, measure)

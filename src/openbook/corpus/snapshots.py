@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openbook.corpus.addresses import ascii_host, site_of
-from openbook.corpus.robots import POLICY_FILES, PolicyFile, path_of
+from openbook.corpus.robots import PolicyFile, path_of
+from openbook.corpus.sources.media import POLICY_FILES
 from openbook.errors import OpenbookError
 
 _WARC = (".warc", ".warc.gz", ".warc.zst")

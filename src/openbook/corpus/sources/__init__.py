@@ -5,5 +5,19 @@ from openbook.corpus.sources.locate import listing, local_files
 from openbook.corpus.sources.page import RawPage, SourceFile
 from openbook.corpus.sources.run import run
 from openbook.corpus.sources.settings import VERSION, SourceSettings
+from openbook.corpus.sources.spans import first_record, read_span, span_starts
 
-__all__ = ["VERSION", "RawPage", "SourceFile", "SourceSettings", "Sources", "listing", "local_files", "read", "run"]
+__all__ = [
+    "VERSION",
+    "RawPage",
+    "SourceFile",
+    "SourceSettings",
+    "Sources",
+    "first_record",
+    "listing",
+    "local_files",
+    "read",
+    "read_span",
+    "run",
+    "span_starts",
+]

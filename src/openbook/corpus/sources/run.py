@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from openbook.books.digest import sha256_file
 from openbook.context import Context
 from openbook.corpus.sources import folders, outside
 from openbook.corpus.sources.artifact import LOCATIONS, write_files
+from openbook.corpus.sources.known import KnownDigests, Packed, Watched, packing_key
 from openbook.corpus.sources.locate import Outside, is_needed
 from openbook.corpus.sources.outside import RECIPE, Found
 from openbook.corpus.sources.pack import pack
@@ -43,11 +45,15 @@ def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: 
         found += away.found
         files += [_packed_records(work, name, source) for name, source in away.packed.items()]
         origins, measures = away.origins, {"requests": away.requests}
+    known = KnownDigests(context.cache)
+    found = [replace(one, sha256=one.sha256 or known.of(_path(one))) for one in found]
     with context.progress.task("read source files", len(found), "files") as bar:
-        files += context.engine.map(outside.describe, found, lambda _: bar.advance())
+        described = list(context.engine.map(outside.describe, found, lambda _: bar.advance()))
+    known.keep({_path(one): file.sha256 for one, file in zip(found, described, strict=True)})
+    files += described
     local = [source for source in settings if isinstance(source, HtmlSource | TextSource)]
     with context.progress.task("pack folders", len(local), "folders") as bar:
-        tasks = [partial(pack_folder, source, base, work) for source in local]
+        tasks = [partial(pack_folder, source, base, work, Packed.before(context)) for source in local]
         for packed in context.engine.map(_call, tasks, lambda _: bar.advance()):
             files += packed
     packages: list[dict[str, Any]] = []
@@ -71,6 +77,11 @@ def run(settings: Sequence[SourceSettings], work: Path, context: Context, base: 
 
 def _packed_records(work: Path, name: str, source: CommonCrawlSource) -> SourceFile:
     return packed_file(work, name, source.name, source.license, RECIPE if source.license else None, source.crawl)
+
+
+def _path(found: Found) -> Path:
+    assert found.path is not None
+    return found.path
 
 
 def _location(found: Found) -> str | dict[str, str]:
@@ -104,13 +115,27 @@ def _call(task: partial[list[SourceFile]]) -> list[SourceFile]:
     return task()
 
 
-def pack_folder(source: HtmlSource | TextSource, base: Path, work: Path) -> list[SourceFile]:
-    facts = {"source": source.name} | ({"license": source.license} if source.license else {})
-    names = pack(work / "warc" / source.name, source.name, folders.pages(source, base), facts)
-    return [
-        packed_file(work, f"warc/{source.name}/{name}", source.name, source.license, RECIPE if source.license else None)
-        for name in names
-    ]
+def pack_folder(source: HtmlSource | TextSource, base: Path, work: Path, before: Packed) -> list[SourceFile]:
+    names = _packed_before(source, base, work, before)
+    if names is None:
+        facts = {"source": source.name} | ({"license": source.license} if source.license else {})
+        pages = Watched(folders.pages(source, base))
+        files = pack(work / "warc" / source.name, source.name, pages, facts)
+        names = [f"warc/{source.name}/{name}" for name in files]
+        before.remember(packing_key(source, pages.digest), work, names, names)
+    evidence = RECIPE if source.license else None
+    return [packed_file(work, name, source.name, source.license, evidence) for name in names]
+
+
+def _packed_before(source: HtmlSource | TextSource, base: Path, work: Path, before: Packed) -> list[str] | None:
+    """Names of the files that hold these very pages already. Reading and hashing is quick beside packing."""
+    if before.previous is None:
+        return None
+    pages = Watched(folders.pages(source, base))
+    for _ in pages:
+        pass
+    names: list[str] | None = before.recall(packing_key(source, pages.digest), work)
+    return names
 
 
 def packed_file(

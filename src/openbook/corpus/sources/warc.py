@@ -43,14 +43,15 @@ def read_warc(file: SourceFile, path: Path, others: Counter[str]) -> Iterator[Ra
             yield page
 
 
-def scan(path: Path) -> Iterator[Record]:
-    """All records in order. Bytes that belong to no readable record come as a Record with a `problem`."""
+def scan(path: Path, first: int = 0) -> Iterator[Record]:
+    """All records in order, from the one that begins at `first` on. Bytes that belong to no readable record come as a
+    Record with a `problem`."""
     if path.stat().st_size == 0:
         yield Record(0, 0, {}, None, "the file is empty")
         return
     layout = layout_of(path)
     with open_layout(path, layout) as file:
-        start: int | None = 0
+        start: int | None = first
         while start is not None:
             start = yield from _scan_from(file, start, layout)
 
@@ -73,7 +74,7 @@ def _scan_from(file: BinaryIO, start: int, layout: Layout) -> Generator[Record, 
     last = read_record(file, point, layout)
     yield from () if last.problem else (last,)
     following = last.end if last.problem is None else point + 1
-    goes_on = _next_start(file, following, layout)
+    goes_on = next_start(file, following, layout)
     end, broken = (goes_on, None) if goes_on is not None else _end(file, following)
     if last.problem:
         yield Record(point, end, {}, None, last.problem)
@@ -94,7 +95,7 @@ def _take(found: WarcRecord) -> Record:
     return Record(found.stream_pos, found.stream_pos, headers, block)
 
 
-def _next_start(file: BinaryIO, start: int, layout: Layout) -> int | None:
+def next_start(file: BinaryIO, start: int, layout: Layout) -> int | None:
     """The first place from `start` on where a record begins."""
     magic = {"gzip": GZIP, "zstd": ZSTD}.get(layout, b"WARC/1.")
     step, kept = 1 << 20, b""

@@ -10,6 +10,7 @@ from openbook.context import Context
 from openbook.corpus.sources.debian.apt import Apt, Package
 from openbook.corpus.sources.debian.families import family_of
 from openbook.corpus.sources.debian.package import Packing, pack_package
+from openbook.corpus.sources.known import Packed
 from openbook.corpus.sources.page import SourceFile
 from openbook.corpus.sources.settings import DebianSource
 from openbook.errors import OpenbookError
@@ -29,7 +30,7 @@ def add_packages(
     for name in missing:
         context.progress.say(f"the apt sources of this machine hold no package {name}; going on without it.")
     fetched = time.monotonic()
-    tasks = [Packing(package, debs[package.name], source, work) for source, package in found]
+    tasks = [Packing(package, debs[package.name], source, work, Packed.before(context)) for source, package in found]
     with context.progress.task("pack packages", len(tasks), "packages") as bar:
         notes = list(context.engine.map(pack_package, tasks, lambda _: bar.advance()))
     files = [

@@ -14,6 +14,7 @@ from openbook.corpus.sources.debian.apt import Package
 from openbook.corpus.sources.debian.deb import Entry, entries
 from openbook.corpus.sources.debian.families import family_of
 from openbook.corpus.sources.debian.page_html import Draft
+from openbook.corpus.sources.known import Packed, packing_key
 from openbook.corpus.sources.pack import Page, chosen, pack, url_path
 from openbook.corpus.sources.settings import DebianSource
 
@@ -26,6 +27,7 @@ class Packing:
     deb: Path
     source: DebianSource
     work: Path
+    before: Packed
 
     @property
     def folder(self) -> Path:
@@ -43,6 +45,10 @@ def pack_package(task: Packing) -> dict[str, Any]:
         note: dict[str, Any] = orjson.loads(task.note.read_bytes())
         if note["sha256"] == task.package.sha256 and all((task.work / name).is_file() for name in note["files"]):
             return note
+    key = packing_key(task.source, asdict(task.package))
+    if (packed := task.before.recall(key, task.work)) is not None:
+        write_bytes(task.note, orjson.dumps(packed))
+        return dict(packed)
     family = family_of(task.package.name)
     legal = f"usr/share/doc/{task.package.name}/copyright"
     found = list(entries(task.deb, lambda path: path in (legal, f"{legal}.gz") or family.wanted(path)))
@@ -64,6 +70,7 @@ def pack_package(task: Packing) -> dict[str, Any]:
         "bytes": dict(sorted(sizes.items())),
         "files": [f"warc/{task.source.name}/{name}" for name in names],
     }
+    task.before.remember(key, task.work, note["files"], note)
     write_bytes(task.note, orjson.dumps(note))
     return note
 

@@ -1,0 +1,48 @@
+"""Compiling the kernels once: on a fresh machine the first worker does it while the others wait for it."""
+
+import fcntl
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import openbook.corpus
+from openbook import __version__
+from openbook.books.digest import canonical_json, sha256_bytes
+
+SAMPLE = b"""<!doctype html><html lang="en"><head><title>Kernels</title></head><body><main><h1>Kernels</h1>
+<p>The first page that a machine sees takes half a minute, because <a href="/k">kernels</a> are compiled for it.</p>
+<ul><li>one list</li><li>another one</li></ul><table><tr><td>a table</td><td>of two cells</td></tr></table>
+<p>The second one takes some milliseconds, and it is the same for all that come after it on this machine.</p></main>
+</body></html>"""
+
+
+def compile_kernels() -> None:
+    """One page through all that a page passes. Loads what was compiled before."""
+    from openbook.corpus.annotation import annotate_page
+    from openbook.corpus.settings import AnnotateSettings
+    from openbook.corpus.sources import RawPage, SourceFile
+
+    page = RawPage("", 0, 0, "", "", "", "", "text/html", "utf-8", (), SAMPLE, None, None, None)
+    annotate_page(page, SourceFile("", "", "warc", "", 0), AnnotateSettings())
+
+
+def warm_up(cache: Path, work: Callable[[], None] = compile_kernels) -> None:
+    """Do the work unless a mark in the cache folder says that it was done for this code; only one process at a time."""
+    mark = cache / f"kernels-{_code_digest()[:16]}"
+    if mark.exists():
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".kernels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not mark.exists():
+            work()
+            mark.touch()
+
+
+@cache
+def _code_digest() -> str:
+    """Over what numba's own cache asks for: its version and when the modules were written."""
+    room = Path(openbook.corpus.__file__).parent
+    stamps = [[path.name, path.stat().st_mtime_ns, path.stat().st_size] for path in sorted(room.rglob("*.py"))]
+    return sha256_bytes(canonical_json([__version__, version("numba"), stamps]))
