@@ -167,6 +167,7 @@ def test_held_out_documents_are_few_fixed_and_apart() -> None:
             flags,
             zeros,
             zeros,
+            flags,
         )
 
     def chosen(count: int, size: int = 1000, settings: HeldOutSettings | None = None) -> int:

@@ -14,7 +14,7 @@ def test_the_key_changes_with_files_of_kernels_and_their_constants_alone(tmp_pat
         (tmp_path / path.name).write_bytes(path.read_bytes())
     before = compiled.sources(tmp_path)
     assert before == compiled.sources(FOLDER)
-    for name, same in (("page.py", True), ("kernel.py", False), ("characters.py", False), ("repetition.py", False)):
+    for name, same in (("funnel.py", True), ("kernel.py", False), ("characters.py", False), ("repetition.py", False)):
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content + b"\n# another line\n")
         assert (compiled.sources(tmp_path) == before) is same, name

@@ -22,7 +22,10 @@ from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import Sources, span_starts
 from openbook.errors import OpenbookError
 
-DECISIVE = ("fastwarc", "numba", "numpy", "py3langid", "pyarrow", "resiliparse", "xxhash", "zstandard")
+DECISIVE = (
+    "fastwarc", "fasttext-predict", "google-re2", "idna", "numba", "numpy", "phonenumbers", "py3langid", "pyarrow",
+    "resiliparse", "xxhash", "zstandard",
+)  # fmt: skip
 """Libraries that have a say in the bytes of a part: those that another version made are made anew."""
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.corpus import characters
+from openbook.corpus.compiled import kernel
 from openbook.corpus.kernel import TABLE_SIZE, WORD, decode, mix, word_end, word_start
 
 LEAST_WORDS = 5
@@ -39,7 +39,7 @@ def cut(text: str, lines: NDArray[np.int32]) -> str:
     return "\n".join(left).strip("\n")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line_keys(data: Any, classes: Any, lower: Any) -> Any:
     points, kinds = np.empty(data.size, np.int32), np.empty(data.size, np.uint8)
     n = decode(data, classes, points, kinds)
