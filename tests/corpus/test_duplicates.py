@@ -129,6 +129,7 @@ def test_rank_is_rights_then_length_then_id_then_place() -> None:
         held_out=np.zeros(count, bool),
         cut_lines=np.zeros(count, np.int32),
         cut_bytes=np.zeros(count, np.int32),
+        quoting=np.zeros(count, bool),
     )
     book.ids[1::2] = book.ids[::2]
 

@@ -170,9 +170,10 @@ def test_files_that_nobody_touched_are_not_read_again(base: Path, monkeypatch: p
     add_only(base)
     read: list[str] = []
     sources_step: Any = sys.modules["openbook.corpus.sources.run"]
-    original = sources_step.sha256_file
+    outside: Any = sys.modules["openbook.corpus.sources.outside"]
+    original = outside.sha256_file
     watched: Callable[[Path], str] = lambda path: (read.append(path.name), original(path))[1]  # noqa: E731
-    monkeypatch.setattr(sources_step, "sha256_file", watched)
+    monkeypatch.setattr(outside, "sha256_file", watched)
     monkeypatch.setattr(sources_step, "pack", lambda *_: pytest.fail("packed again"))
     grown = run(base, "run", recipe())
     assert [name for name in read if name.endswith(".warc")] == ["sv.warc"]

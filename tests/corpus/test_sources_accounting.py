@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator
 
-from openbook.corpus import AnnotateSettings, Corpus, annotation
+from openbook.corpus import AnnotateSettings, Corpus, annotate, parts
 from openbook.corpus.annotated import NOTE, Annotated
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.sources import Sources
@@ -54,7 +54,7 @@ def records(pages: int) -> tuple[list[bytes], Counter[str]]:
 
 
 def annotated(folder: Path, found: Sources) -> Annotated:
-    outcome = annotation.run(AnnotateSettings(), found, folder, build.context(folder))
+    outcome = annotate.run(AnnotateSettings(), found, folder, build.context(folder))
     result = Annotated.open(folder)
     assert outcome.counts["not_pages"] == sum(sum(kinds.values()) for kinds in result.not_pages().values())
     return result
@@ -91,8 +91,8 @@ def test_funnel_carries_what_was_no_page(tmp_path: Path) -> None:
 def test_records_are_counted_once_in_parts_and_after_a_killed_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotation, "PART_ROWS", 4)
-    monkeypatch.setattr(annotation, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(parts, "PART_ROWS", 4)
+    monkeypatch.setattr(parts, "ROW_GROUP_ROWS", 2)
     found, _, counted = crawl(tmp_path)
     whole = annotated(tmp_path / "annotated", found)
     assert len(whole.parts) > 5 and whole.not_pages() == {"birds": dict(counted)}

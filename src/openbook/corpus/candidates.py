@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path
 from openbook.corpus.banding import Banding
+from openbook.corpus.compiled import kernel
 from openbook.corpus.kernel import mix
 from openbook.corpus.shuffle import once, read_partition, write_run
 from openbook.errors import OpenbookError
@@ -169,7 +169,7 @@ def band_keys(signatures: NDArray[np.uint32], band: int, rows: int) -> NDArray[n
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix_rows(values: Any, band: Any, out: Any) -> Any:
     for i in range(values.shape[0]):
         h = mix(np.uint64(0xCBF29CE484222325) + band)
@@ -203,7 +203,7 @@ def _pair(task: RangeTask) -> int:
     return blocks
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shared(keys: Any, ranks: Any) -> Any:
     """Only the buckets that hold two or more, ranks ascending in each. keys: sorted."""
     out, n = 0, keys.size
@@ -222,7 +222,7 @@ def shared(keys: Any, ranks: Any) -> Any:
     return keys[:out], ranks[:out]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_pairs(keys: Any, ranks: Any, at: Any, start: Any, range_rows: Any, packed: Any, ranges: Any) -> Any:
     """Pairs of the records from `at` on, as many as fit; `start` is where the bucket of record `at` begins.
 

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from openbook.corpus import line_keys
-from openbook.corpus.decontaminate import joined
+from openbook.corpus.cuts import without
 from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_writer, write_table
 
 RANGE_BYTES = 48 << 20
@@ -87,7 +86,7 @@ def deal_part(task: DealTask) -> list[Hand]:
     row = 0
     for batch in pq.ParquetFile(task.part).iter_batches(READ_ROWS, columns=_read_columns()):
         told = verdicts.slice(row, batch.num_rows)
-        table = _with_verdicts(_without_lines(pa.Table.from_batches([batch]), told, cuts, row), told)
+        table = _with_verdicts(without(pa.Table.from_batches([batch]), told, cuts, row), told)
         where: dict[Hand, list[int]] = {}
         for at, id in enumerate(batch.column("id").to_pylist()):
             place = int(id[:2], 16) * counts[row + at] // 256
@@ -112,18 +111,6 @@ def _cuts(path: Path | None) -> dict[int, NDArray[np.int32]]:
     return dict(zip(table.column("row").to_pylist(), lines, strict=True))
 
 
-def _without_lines(table: pa.Table, verdicts: pa.Table, cuts: dict[int, NDArray[np.int32]], start: int) -> pa.Table:
-    """The kept pages without their site's repeated lines; the others as they were, so that one can see why."""
-    kept = pc.is_null(verdicts.column("rejected_by")).to_pylist() if cuts else []
-    mine = [at for at, stays in enumerate(kept) if stays and start + at in cuts]
-    if not mine:
-        return table
-    texts = table.column("text").to_pylist()
-    for at in mine:
-        texts[at] = line_keys.cut(texts[at], cuts[start + at])
-    return table.set_column(table.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
-
-
 def _read_columns() -> list[str]:
     return [name for name in DEALT_SCHEMA.names if name not in (*_VERDICTS, "quality")]
 
@@ -134,20 +121,7 @@ def _with_verdicts(table: pa.Table, verdicts: pa.Table) -> pa.Table:
     removed = pc.fill_null(pc.starts_with(columns["rejected_by"], "optout:"), False)
     for name in ("text", "title"):  # what is left out by name leaves no words behind
         columns[name] = pc.if_else(removed, None, columns[name])
-    columns["text"] = _cut(columns["text"], verdicts)
     return pa.table(columns, schema=DEALT_SCHEMA)
-
-
-def _cut(texts: pa.ChunkedArray, verdicts: pa.Table) -> pa.ChunkedArray:
-    """Without what kept documents share with evaluation sets."""
-    pieces = verdicts.column("pieces")
-    cut = pc.and_(pc.is_valid(pieces), pc.is_null(verdicts.column("rejected_by")))
-    if not pc.any(cut).as_py():
-        return texts
-    whole = texts.to_pylist()
-    for row in np.flatnonzero(cut.to_numpy()).tolist():
-        whole[row] = joined(whole[row], pieces[row].as_py())
-    return pa.chunked_array([pa.array(whole, pa.string())])
 
 
 def merge(task: MergeTask) -> int:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 RULE = "decontaminate:n-grams"
 TABLE = "contamination.jsonl"
 """In the corpus: a row for each document and evaluation item that share a run of words."""
+BETWEEN = "\n\n"
+"""What stands between two pieces of a text that is cut."""
 WORD_REACH = 40
 """A cut is widened to the end of a word, but by no more characters than this."""
 
@@ -102,4 +104,15 @@ def _widened(text: str, start: int, end: int) -> Span:
 
 def joined(text: str, pieces: Sequence[Span]) -> str:
     """What stays of a text: its pieces, an empty line between two."""
-    return "\n\n".join(text[start:end].strip() for start, end in pieces)
+    return BETWEEN.join(text[start:end] for start, end in left(text, pieces))
+
+
+def left(text: str, pieces: Sequence[Span]) -> list[Span]:
+    """Where what stays stands in the text: the pieces without the white space at their ends."""
+    places = []
+    for start, end in pieces:
+        piece = text[start:end]
+        stripped = piece.strip()
+        begin = start + len(piece) - len(piece.lstrip()) if stripped else start
+        places.append((begin, begin + len(stripped)))
+    return places

@@ -31,12 +31,22 @@ def distinct_keys(text: str) -> NDArray[np.uint64]:
 
 def cut(text: str, lines: NDArray[np.int32]) -> str:
     """The text without these lines, and without the empty lines that they leave behind."""
+    return "\n".join(text[start:end] for start, end in left(text, lines))
+
+
+def left(text: str, lines: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Where the lines that stay stand in the text, in characters; no empty ones at the ends, or twice in a row."""
     gone = set(lines.tolist())
-    left: list[str] = []
+    places: list[tuple[int, int]] = []
+    start = 0
     for number, line in enumerate(text.split("\n")):
-        if number not in gone and (line or (left and left[-1])):
-            left.append(line)
-    return "\n".join(left).strip("\n")
+        end = start + len(line)
+        if number not in gone and (line or (places and places[-1][0] < places[-1][1])):
+            places.append((start, end))
+        start = end + 1
+    while places and places[-1][0] == places[-1][1]:
+        places.pop()
+    return places
 
 
 @kernel

@@ -31,7 +31,8 @@ class OptOutSettings(BaseModel):
     @classmethod
     def _are_urls(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         for entry in entries:
-            if not split(with_authority(entry))[0]:
+            # Pages of a folder have addresses without a host: `html:<source>/<path>`.
+            if not split(with_authority(entry))[0] and not re.match(r"[A-Za-z][\w+.-]*:[^/\s]", entry):
                 raise ValueError(f"{entry!r} is no address: it names no host")
         return entries
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.books.store import atomic_path
 from openbook.corpus.candidates import RANK_BITS, Plan, RangeTask
+from openbook.corpus.compiled import kernel
 from openbook.corpus.shuffle import once, read_run, write_run
 
 OPEN, KEPT, DROPPED = 0, 1, 2
@@ -65,7 +65,7 @@ def _distinct_pairs(task: RangeTask) -> NDArray[np.uint64]:
     return np.unique(np.concatenate([pairs, *waiting]))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _equal_values(mine: Any, theirs: Any, worse: Any, better: Any) -> Any:
     out = np.empty(worse.size, np.int32)
     for i in range(worse.size):
@@ -95,7 +95,7 @@ def state_path(plan: Plan) -> Any:
     return plan.folder / "states"
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _settle(pairs: Any, start: Any, mine: Any, every: Any) -> Any:
     """pairs: sorted by the worse one, so that the better ones of this range are settled before."""
     low = np.uint64((1 << RANK_BITS) - 1)
@@ -128,7 +128,7 @@ def name(task: RangeTask) -> int:
     return int(dropped.size)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _name(pairs: Any, equals: Any, every: Any, original: Any, equal: Any) -> Any:
     low = np.uint64((1 << RANK_BITS) - 1)
     for at in range(pairs.size):
