@@ -57,6 +57,20 @@ def test_a_comparison_is_a_page_and_a_table_by_language(copied: SmallRun) -> Non
     assert none.returncode == 2 and "is not an evaluation" in none.stderr
 
 
+def test_a_ministry_sees_what_its_language_pays_here_and_elsewhere(copied: SmallRun) -> None:
+    own = copied.run / "tokenizer"
+    arguments = ("report", "tokenizer", copied.run, "--compare", own / "tokenizer.json", "--out", "prices.html")
+    prices = json.loads(openbook(*arguments, "--json", folder=copied.folder).stdout)
+    assert prices["this"]["prices"] == prices["tokenizer"]["prices"]
+    paid = {row["language"]: row["relative_to_english"] for row in prices["this"]["prices"]}
+    assert paid["en"] == 1.0 and paid["ka"] > 1.0
+    assert "Georgian" in (copied.folder / "prices.html").read_text()
+    shown = openbook(*arguments, folder=copied.folder).stdout
+    assert "Gini" in shown and "page: prices.html" in shown
+    broken = openbook("report", "tokenizer", copied.run, "--compare", copied.recipe, folder=copied.folder)
+    assert broken.returncode == 2 and "not a tokenizer.json" in broken.stderr
+
+
 def test_what_is_no_model_is_said_in_a_sentence(copied: SmallRun) -> None:
     result = openbook("evaluate", copied.folder / "sources", "--on", copied.run, folder=copied.folder)
     assert result.returncode == 2

@@ -1,11 +1,12 @@
-"""The verbs that look into a corpus: report, find."""
+"""The verbs that look into what a run has made: report, find."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from openbook.cli.app import Json, RunFolder, app, print_json
+from openbook.cli.app import Json, RunFolder, app, console, print_json
 from openbook.errors import OpenbookError
 
 report = typer.Typer(help="Make a page to look at from what a run has made.", no_args_is_help=True)
@@ -26,6 +27,54 @@ def report_corpus(
     typer.echo(str(path))
     if show:
         typer.launch(str(path))
+
+
+@report.command("tokenizer")
+def report_tokenizer(
+    run: RunFolder,
+    compare: Annotated[
+        list[Path] | None, typer.Option(help="Another tokenizer.json, or the folder of one; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: RUN/tokenizer-report.html.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What each language pays with the run's tokenizer, and would pay with others: tokens for the same content."""
+    from openbook.corpus import Corpus
+    from openbook.corpus.parallel import ParallelText
+    from openbook.tokenizer import Tokenizer
+    from openbook.tokenizer import compare as side_by_side
+
+    path = out or run / "tokenizer-report.html"
+    others = {_label(one): one for one in compare or ()}
+    if len(others) < len(compare or ()):
+        raise OpenbookError(
+            "two of the tokenizers to compare with are called the same: put them in folders of other names."
+        )
+    corpus, parallel = Corpus.open(run / "corpus"), ParallelText.open(run / "parallel")
+    found = side_by_side(Tokenizer.open(run / "tokenizer"), others, parallel, corpus, path)
+    if as_json:
+        print_json({name: prices.as_dict() for name, prices in found.items()})
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("tokens, English = 1", no_wrap=True)
+    for name in found:
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = {
+        code: [one.relative_to_english for prices in found.values() for one in prices.prices if one.language == code]
+        for code in sorted({one.language for prices in found.values() for one in prices.prices})
+    }
+    for code, prices_paid in rows.items():
+        table.add_row(code, *("–" if value is None else f"{value:.2f}" for value in prices_paid))
+    table.add_row("Gini", *("–" if one.gini is None else f"{one.gini:.3f}" for one in found.values()))
+    console().print(table)
+    typer.echo(f"page: {path}")
+    if show:
+        typer.launch(str(path))
+
+
+def _label(path: Path) -> str:
+    return path.resolve().parent.name if path.name == "tokenizer.json" else path.resolve().name
 
 
 @app.command()
