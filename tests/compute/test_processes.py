@@ -16,6 +16,11 @@ from openbook import compute
 from openbook.errors import OpenbookError
 
 
+def own_process(_number: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
 def slow_square(number: int) -> int:
     time.sleep(0.05 * (number % 3))
     return number * number
@@ -101,3 +106,12 @@ def test_an_error_of_a_task_reaches_the_caller(workers: int) -> None:
 def test_no_workers_is_a_sentence() -> None:
     with pytest.raises(OpenbookError, match="at least 1"):
         compute.local(0)
+
+
+def test_workers_stay_from_map_to_map_until_they_may_rest() -> None:
+    engine = compute.local(2)
+    first = set(engine.map(own_process, range(6)))
+    assert set(engine.map(own_process, range(6))) <= first and os.getpid() not in first
+    engine.rest()
+    assert not first & set(engine.map(own_process, range(6)))
+    engine.rest()

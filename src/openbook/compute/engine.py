@@ -23,3 +23,7 @@ class Engine(Protocol):
         dies is replaced and its task tried again; after three deaths OpenbookError names the task.
         """
         ...
+
+    def rest(self) -> None:
+        """Give back what is held for the next map (idle processes and their memory), between two steps."""
+        ...

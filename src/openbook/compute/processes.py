@@ -31,16 +31,24 @@ def follow_parent(parent: int) -> None:
 
 
 class Processes:
-    """Worker processes are started fresh (`spawn`), so that they share no state that could decide a result."""
+    """Worker processes are started fresh (`spawn`), so that they share no state with this one that could decide a
+    result, and stay for the next map: starting one costs seconds of imports."""
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
             raise OpenbookError(f"workers must be at least 1, not {workers}.")
         self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
 
     @property
     def workers(self) -> int:
         return self._workers
+
+    def rest(self) -> None:
+        """Let the worker processes end, and their memory go; the next map starts new ones."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
 
     def map(
         self, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int], None] | None = None
@@ -68,9 +76,8 @@ class Processes:
         while unfinished:
             # After a death it is not known which running task caused it, so those in flight are then tried one by one.
             suspects = [index for index in unfinished if deaths[index]]
-            batch, width = (suspects[:1], 1) if suspects else (unfinished, min(self._workers, len(unfinished)))
-            spawn = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(width, mp_context=spawn, initializer=follow_parent, initargs=(os.getpid(),))
+            batch, width = (suspects[:1], 1) if suspects else (unfinished, self._workers)
+            pool = self._started()
             running: dict[Future[R], int] = {}
             waiting = iter(batch)
             try:
@@ -89,6 +96,7 @@ class Processes:
                         yield results.pop(next_result)
                         next_result += 1
             except BrokenProcessPool:
+                self.rest()
                 for future, index in running.items():
                     if future.done() and not future.exception():
                         results[index] = future.result()
@@ -105,10 +113,17 @@ class Processes:
                 # A failed task or a stopped run: the others are not waited for; a file of theirs is whole or not there.
                 for worker in multiprocessing.active_children():
                     worker.terminate()
+                self.rest()
                 raise
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
             unfinished = [index for index in unfinished if index >= next_result and index not in results]
         while next_result in results:
             yield results.pop(next_result)
             next_result += 1
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=spawn, initializer=follow_parent, initargs=(os.getpid(),)
+            )
+        return self._pool

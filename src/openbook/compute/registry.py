@@ -31,7 +31,11 @@ def cores() -> int:
 def _local(settings: EngineSettings, _folder: Path) -> Iterator[Engine]:
     checked("local", LocalOptions, settings.options)
     _no_address(settings)
-    yield local(settings.workers or cores())
+    engine = local(settings.workers or cores())
+    try:
+        yield engine
+    finally:
+        engine.rest()
 
 
 @contextmanager

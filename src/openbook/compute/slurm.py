@@ -60,6 +60,9 @@ class Slurm:
     def workers(self) -> int:
         return self._parallel
 
+    def rest(self) -> None:
+        """Nothing is held between two maps."""
+
     def map(
         self, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int], None] | None = None
     ) -> Iterator[R]:
