@@ -51,8 +51,9 @@ def number(value: Cell) -> str:
 class Report:
     """Collects sections in order and writes them as one page."""
 
-    def __init__(self, title: str, lead: str = "") -> None:
-        self.title, self.lead = title, lead
+    def __init__(self, title: str, lead: str = "", refresh: int | None = None) -> None:
+        """`refresh`: the page loads itself again after so many seconds."""
+        self.title, self.lead, self.refresh = title, lead, refresh
         self.parts: list[Markup] = []
 
     def section(self, heading: str, note: str = "") -> None:
@@ -117,7 +118,8 @@ class Report:
 
     def html(self) -> str:
         style = _templates().get_template("style.css").render()
-        return _render("page.html.jinja", title=self.title, lead=self.lead, parts=self.parts, style=Markup(style))
+        values = {"title": self.title, "lead": self.lead, "refresh": self.refresh}
+        return _render("page.html.jinja", **values, parts=self.parts, style=Markup(style))
 
     def write(self, path: Path) -> None:
         write_bytes(path, self.html().encode())
