@@ -1,4 +1,4 @@
-"""A canary is trained on as often as the recipe says, at places that are computed, and is never taken for a document."""
+"""A canary is trained on as often as the recipe says, at places that are computed, and never taken for a document."""
 
 from collections import Counter
 from pathlib import Path
@@ -100,5 +100,5 @@ def test_canaries_that_cannot_be_placed_are_refused() -> None:
     with pytest.raises(OpenbookError, match="does not fit into a row"):
         Order({"en": 400}, long)
     absent = TrainSettings(steps=4, batch_rows=4, sequence=8, canaries=CanarySettings(length=4, languages=("mt",)))
-    with pytest.raises(OpenbookError, match="train.canaries names mt"):
+    with pytest.raises(OpenbookError, match=r"train\.canaries names mt"):
         Order({"en": 400}, absent)

@@ -96,7 +96,7 @@ def test_the_step_is_named_with_its_rows_languages_and_documents(action: str, wh
 
 
 @given(stops=st.lists(st.integers(8, 18), min_size=1, max_size=3), every=st.booleans())
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_killed_around_a_jump_resumes_to_the_same_bits(
     stops: list[int],
     every: bool,

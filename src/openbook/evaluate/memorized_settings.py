@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class MemorizationSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    passages: Annotated[int, Field(ge=0, le=10_000)] = 4
+    passages: Annotated[int, Field(ge=0, le=10_000)] = 2
     """Of each language, trained on and held out each; 0 leaves the measurement out. The interval says how little few
     passages tell of a language; over all languages they tell more."""
     prefixes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (32, 64, 128)

@@ -91,6 +91,8 @@ class Loop:
         if not self.history or self._differs(self.history[-1]):
             self.history.append({"from": done, **self.arithmetic.facts()})
         self._cut_log(done)
+        if self.stepper.processes.first:
+            state.forget_resuming(self.work)
         self.progress.say(f"{spike.sentence()} Training is rolled back to step {done} and leaves those batches out.")
         return done
 
