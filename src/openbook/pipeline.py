@@ -167,7 +167,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
             "evaluation",
             evaluate.VERSION,
             {"evaluate": recipe.evaluate},
-            ["model", "tokenizer", "corpus", "parallel"],
+            ["model", "tokenizer", "tokens", "corpus", "parallel"],
             lambda f, work, context: evaluate.run(
                 recipe.evaluate,
                 final_checkpoint(f["model"]),
@@ -176,6 +176,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 parallel.ParallelText.open(f["parallel"]),
                 work,
                 context,
+                evaluate.Trained(recipe.train, TokenizedCorpus.open(f["tokens"])),
             ),
         ),
         step(

@@ -54,8 +54,9 @@ def number(value: Cell) -> str:
 class Report:
     """Collects sections in order and writes them as one page."""
 
-    def __init__(self, title: str, lead: str = "") -> None:
-        self.title, self.lead = title, lead
+    def __init__(self, title: str, lead: str = "", refresh: int | None = None) -> None:
+        """`refresh`: the page loads itself again after so many seconds."""
+        self.title, self.lead, self.refresh = title, lead, refresh
         self.parts: list[Markup] = []
         self.languages: Mapping[str, str] = {}
         self.scripts = ["page.js"]
@@ -163,6 +164,7 @@ class Report:
             "page.html.jinja",
             title=self.title,
             lead=self.lead,
+            refresh=self.refresh,
             languages=self.languages,
             parts=self.parts,
             style=Markup(style),

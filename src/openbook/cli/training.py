@@ -1,4 +1,4 @@
-"""The verbs about training: replay, launch."""
+"""The verbs about training: replay, curves, launch."""
 
 import os
 import sys
@@ -39,6 +39,27 @@ def replay(
         typer.echo(found.sentence())
     if not found.agrees:
         sys.exit(1)
+
+
+@app.command()
+def curves(
+    run: RunFolder,
+    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard's event files into this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How the training of a run goes or went: its last step, its jumps, its page; also for TensorBoard."""
+    from openbook.train.curves import read, to_tensorboard
+
+    found = read(run)
+    if as_json:
+        print_json(found.summary())
+    else:
+        typer.echo(found.sentence())
+    if tensorboard is not None:
+        count = to_tensorboard(found.rows, tensorboard)
+        typer.echo(
+            f"{tensorboard}: {count:,} figures; look at them with `tensorboard --logdir {tensorboard}`.", err=as_json
+        )
 
 
 @app.command()

@@ -8,11 +8,18 @@ from openbook.evaluate.settings import VERSION, EvaluateSettings
 if TYPE_CHECKING:
     from openbook.evaluate.artifact import Evaluation
     from openbook.evaluate.compare import comparison
+    from openbook.evaluate.memorized_passages import Trained
     from openbook.evaluate.step import evaluate, run
 
-_LATER = {"Evaluation": "artifact", "comparison": "compare", "evaluate": "step", "run": "step"}
+_LATER = {
+    "Evaluation": "artifact",
+    "Trained": "memorized_passages",
+    "comparison": "compare",
+    "evaluate": "step",
+    "run": "step",
+}
 
-__all__ = ["VERSION", "EvaluateSettings", "Evaluation", "Gates", "comparison", "evaluate", "run"]
+__all__ = ["VERSION", "EvaluateSettings", "Evaluation", "Gates", "Trained", "comparison", "evaluate", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_json
 
 BITS, PARITY, REPORT, SCORES = "bits.json", "parity.json", "report.html", "scores"
+MEMORIZATION = "memorization.json"
+"""Only in the evaluation that a run makes of its own model: what was trained on is known there."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from typing import Any
 
 from openbook.evaluate.baseline import NAMED
 from openbook.evaluate.bits import CAVEAT
+from openbook.evaluate.memorized_page import memorization_section
 from openbook.languages import LANGUAGES
 from openbook.report import Report
 
 
-def page(model: str, bits: dict[str, Any], parity: dict[str, Any]) -> Report:
+def page(model: str, bits: dict[str, Any], parity: dict[str, Any], memorized: dict[str, Any] | None = None) -> Report:
     report = Report("Evaluation", f"What {model} makes of text that it was not trained on.")
     report.figures(_figures(bits, parity))
     reference = parity["reference"]
@@ -30,6 +31,8 @@ def page(model: str, bits: dict[str, Any], parity: dict[str, Any]) -> Report:
     rows = [_row(code, bits["languages"], parity["languages"]) for code in _languages(bits, parity)]
     report.section("Every language", bits["method"])
     report.table(columns, rows, note=_note(bits, parity))
+    if memorized:
+        memorization_section(report, memorized)
     return report
 
 

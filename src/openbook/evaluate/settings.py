@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from openbook.evaluate.gates import Gates
+from openbook.evaluate.memorized_settings import MemorizationSettings
 
-VERSION = 1
+VERSION = 2
 
 
 class EvaluateSettings(BaseModel):
@@ -26,5 +27,6 @@ class EvaluateSettings(BaseModel):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     reference: str = "en"
     """The language that the others' parity is stated relative to."""
+    memorization: MemorizationSettings = MemorizationSettings()
     gates: Gates = Gates()
     """What every language must reach for the run to go on."""

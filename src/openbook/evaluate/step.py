@@ -11,9 +11,11 @@ from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
 from openbook.errors import OpenbookError
-from openbook.evaluate.artifact import BITS, PARITY, REPORT, SCORES
+from openbook.evaluate.artifact import BITS, MEMORIZATION, PARITY, REPORT, SCORES
 from openbook.evaluate.bits import CAVEAT, language_bits, summary
 from openbook.evaluate.gates import require
+from openbook.evaluate.memorized import memorization
+from openbook.evaluate.memorized_passages import Trained
 from openbook.evaluate.page import page
 from openbook.evaluate.parity import parity
 from openbook.evaluate.scorer import ModelSource, model_source, open_scorer
@@ -36,10 +38,13 @@ def run(
     parallel: "ParallelText",
     work: Path,
     context: Context,
+    trained: Trained | None = None,
 ) -> Outcome:
-    """Score a checkpoint of a run on the run's own held-out documents and parallel text."""
+    """Score a checkpoint of a run on the run's own held-out documents and parallel text, and look for what it repeats
+    of the text that it was `trained` on."""
     source = ModelSource("openbook", model.folder, tokenizer.folder)
-    return _evaluate(settings, source, "the model", choose(corpus, parallel, settings), work, context)
+    memorized = memorization(settings, model, trained, context) if trained and settings.memorization.passages else None
+    return _evaluate(settings, source, "the model", choose(corpus, parallel, settings), work, context, memorized)
 
 
 def evaluate(
@@ -64,6 +69,7 @@ def _evaluate(
     texts: Sequence[LanguageTexts],
     work: Path,
     context: Context,
+    memorized: dict[str, Any] | None = None,
 ) -> Outcome:
     if not texts:
         raise OpenbookError("there is nothing to evaluate on: neither held-out documents nor parallel text.")
@@ -90,7 +96,9 @@ def _evaluate(
     same["summary"] = summary(others, "relative")
     _write_json(work / BITS, bits)
     _write_json(work / PARITY, same)
-    page(name, bits, same).write(work / REPORT)
+    if memorized:
+        _write_json(work / MEMORIZATION, memorized)
+    page(name, bits, same, memorized).write(work / REPORT)
     require(settings.gates, bits, same)
     tokens = sum(row["tokens"] for one in found.values() for row in [*one["documents"], *one["lines"]])
     counts: dict[str, int | float] = {

@@ -40,6 +40,8 @@ class Evidence:
     languages: tuple[LanguageFigures, ...]
     packages: tuple[Mapping[str, Any], ...]
     """Source packages with version, SHA-256 and license."""
+    memorization: Mapping[str, Any]
+    """What the evaluation found (`memorization.json`); empty where it was not measured."""
 
 
 def gather(artifacts: Mapping[str, Path], records: Mapping[str, Record]) -> Evidence:
@@ -70,7 +72,7 @@ def gather(artifacts: Mapping[str, Path], records: Mapping[str, Record]) -> Evid
                 )
             )
     rows.sort(key=lambda row: (row.text_bytes, row.code))
-    return Evidence(records, tuple(rows), packages)
+    return Evidence(records, tuple(rows), packages, _json(artifacts, "evaluation", "memorization.json"))
 
 
 def _json(artifacts: Mapping[str, Path], step: str, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Nothing is looked up in a log: the order is computed from the run's settings and
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +14,10 @@ from openbook.books.record import read_record
 from openbook.corpus import Corpus
 from openbook.corpus.sources import SourceFile, Sources
 from openbook.errors import OpenbookError
+from openbook.model import FinalModel
+from openbook.model.checkpoint import read_json
 from openbook.tokenizer import TokenizedCorpus
-from openbook.train import Order, Sighting, TrainSettings
+from openbook.train import CANARY, Order, Sighting, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Place:
     record_id: str
     date: str
     payload_digest: str
+    trained: bool = True
+    """False where the step changed no weight: its loss jumped, or a roll-back left its batch out."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,29 +65,57 @@ def place(run_folder: Path, step: int, row: int, token: int | None = None) -> li
     if token is not None and not 0 <= token < last - first:
         raise OpenbookError(f"Row {row} of step {step} has the tokens 0 to {last - first - 1}, not {token}.")
     position, end = (first, last) if token is None else (first + token, first + token + 1)
+    found, trained = order.canary(draw), step not in without_effect(run_folder)
+    until = first + found[1] if found else last
     tokens, corpus = TokenizedCorpus.open(run_folder / "tokens"), Corpus.open(run_folder / "corpus")
     files = {file.name: file for file in Sources.open(run_folder / "sources").files}
     places = []
-    while position < end:
+    while position < min(end, until):
         document, begins, ends = tokens.document_at(draw.language, position)
-        span = (max(begins, first) - first, min(ends, last) - first)
-        places.append(_place(corpus.document(document), files, step, row, span, draw.epoch))
+        span = (max(begins, first) - first, min(ends, until) - first)
+        places.append(_place(corpus.document(document), files, step, row, span, draw.epoch, trained))
         position = ends
+    if found and end > until:
+        places.append(_canary(found[0].name, draw.language, step, row, found[1:], draw.epoch, trained))
     return places
 
 
 def seen(run_folder: Path, document: str) -> list[tuple[int, int, int, int]]:
-    """Every (step, row, start, end) of the run that held tokens of a document, in the order of the run."""
+    """Every (step, row, start, end) of the run that held tokens of a document, in the order of the run. Steps that
+    changed no weight are not among them."""
+    if document.startswith(CANARY):
+        return _canary_places(order_of(run_folder), document, without_effect(run_folder))
     language = str(Corpus.open(run_folder / "corpus").document(document)["language"])
     span = TokenizedCorpus.open(run_folder / "tokens").span(language, document)
     if span is None:
         return []
     found: list[Sighting] = sorted(order_of(run_folder).seen(language, *span))
-    return [(one.step, one.row, one.start, one.end) for one in found]
+    skipped = without_effect(run_folder)
+    return [(one.step, one.row, one.start, one.end) for one in found if one.step not in skipped]
+
+
+def without_effect(run_folder: Path) -> frozenset[int]:
+    """The steps of a run that changed no weight: their loss jumped, or a roll-back left their batches out."""
+    state = FinalModel.open(run_folder / "model").final.folder / "training" / "state.json"
+    return frozenset(read_json(state).get("watch", {}).get("skipped", ())) if state.exists() else frozenset()
+
+
+def _canary_places(order: Order, name: str, skipped: Set[int]) -> list[tuple[int, int, int, int]]:
+    canary = next((one for one in order.canaries or () if one.name == name), None)
+    if canary is None:
+        raise OpenbookError(f"The run has no {name}.")
+    found = []
+    for step, row in order.canary_places(canary):
+        placed = order.canary(order.draw(step, row))
+        if placed and step not in skipped:
+            found.append((step, row, placed[1], placed[2]))
+    return found
 
 
 def page_text(run_folder: Path, document: str) -> str:
     """The page's record as it stands in its file, and the main text that training saw of it."""
+    if document.startswith(CANARY):
+        return "A canary comes from no page."
     row = Corpus.open(run_folder / "corpus").document(document)
     record = row["record"]
     body = Sources.open(run_folder / "sources").open_record(record["file"], record["offset"])
@@ -101,6 +133,10 @@ def page_text(run_folder: Path, document: str) -> str:
 
 def describe(place: Place) -> str:
     """A place in a few lines."""
+    head = f"step {place.step}, row {place.row}, tokens {place.start} to {place.end - 1} (epoch {place.epoch})"
+    head += "" if place.trained else ": this step changed no weight"
+    if place.document.startswith(CANARY):
+        return f"{head}\n  {place.document}: random tokens put there to measure memorization, from no document"
     package = f"{place.package} {place.version or ''}".strip() if place.package else "not recorded"
     lines = {
         "document": place.document,
@@ -112,7 +148,6 @@ def describe(place: Place) -> str:
         "rights": place.rights + (f", reserved by {', '.join(place.reservations)}" if place.reservations else ""),
         "record": f"{place.file}, offset {place.offset:,}, {place.length:,} bytes, {place.date or 'not dated'}",
     }
-    head = f"step {place.step}, row {place.row}, tokens {place.start} to {place.end - 1} (epoch {place.epoch})"
     return "\n".join([head, *(f"  {name:<10}{value}" for name, value in lines.items())])
 
 
@@ -130,7 +165,13 @@ def _order(settings: TrainSettings, sizes: tuple[tuple[str, int], ...]) -> Order
 
 
 def _place(
-    found: Mapping[str, Any], files: Mapping[str, SourceFile], step: int, row: int, span: tuple[int, int], epoch: int
+    found: Mapping[str, Any],
+    files: Mapping[str, SourceFile],
+    step: int,
+    row: int,
+    span: tuple[int, int],
+    epoch: int,
+    trained: bool,
 ) -> Place:
     record = found["record"]
     file = files.get(record["file"])
@@ -157,4 +198,34 @@ def _place(
         record_id=record["warc_record_id"],
         date=record["date"],
         payload_digest=record["payload_digest"],
+        trained=trained,
+    )
+
+
+def _canary(name: str, language: str, step: int, row: int, span: tuple[int, int], epoch: int, trained: bool) -> Place:
+    """Tokens that come from no page."""
+    return Place(
+        step=step,
+        row=row,
+        start=span[0],
+        end=span[1],
+        epoch=epoch,
+        document=name,
+        language=language,
+        title=None,
+        url="",
+        source="",
+        package=None,
+        version=None,
+        license=None,
+        license_evidence=None,
+        reservations=(),
+        rights="",
+        file="",
+        offset=0,
+        length=0,
+        record_id="",
+        date="",
+        payload_digest="",
+        trained=trained,
     )

@@ -11,6 +11,9 @@ from openbook.books.record import Outcome
 from openbook.context import Context
 from openbook.model.checkpoint import FinalModel
 from openbook.model.settings import ModelSettings
+from openbook.train.batches import Batches
+from openbook.train.canaries import CANARY, Canary, CanarySettings
+from openbook.train.goldfish import Goldfish
 from openbook.train.order import Draw, Order, Sighting
 from openbook.train.settings import VERSION, Stage, TrainSettings
 
@@ -18,7 +21,22 @@ if TYPE_CHECKING:
     from openbook.train.batches import TokenSource
     from openbook.train.session import TokenizerFacts
 
-__all__ = ["VERSION", "Draw", "FinalModel", "ModelSettings", "Order", "Sighting", "Stage", "TrainSettings", "run"]
+__all__ = [
+    "CANARY",
+    "VERSION",
+    "Batches",
+    "Canary",
+    "CanarySettings",
+    "Draw",
+    "FinalModel",
+    "Goldfish",
+    "ModelSettings",
+    "Order",
+    "Sighting",
+    "Stage",
+    "TrainSettings",
+    "run",
+]
 
 
 def run(

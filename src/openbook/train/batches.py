@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from openbook.errors import OpenbookError
 from openbook.model.config import IGNORED
+from openbook.train import canaries, goldfish
 from openbook.train.order import Draw, Order
 from openbook.train.settings import TrainSettings
 
@@ -22,6 +23,7 @@ class TokenSource(Protocol):
     @property
     def languages(self) -> list[str]: ...
     def tokens(self, language: str) -> NDArray[Any]: ...
+    def document_at(self, language: str, position: int) -> tuple[str, int, int]: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Batch:
     ids: NDArray[np.int64]
     """[rows, length]; what is missing in a language shorter than a row is `bos`."""
     targets: NDArray[np.int64]
-    """[rows, length]: the token after each; -100 where there is none."""
+    """[rows, length]: the token after each; -100 where there is none, or where the Goldfish loss leaves it out."""
 
     @property
     def languages(self) -> list[str]:
@@ -48,9 +50,11 @@ class Batches:
         self.streams: Mapping[str, NDArray[Any]] = {code: source.tokens(code) for code in source.languages}
         self.order = Order({code: len(stream) for code, stream in self.streams.items()}, settings)
         self.length, self.vocabulary, self.bos = settings.sequence, vocabulary, bos
+        self.source, self.goldfish = source, settings.goldfish
+        self._pools: dict[str, NDArray[np.int64]] = {}
 
     def counted(self, draw: Draw) -> int:
-        """Tokens that a row predicts."""
+        """Tokens that a row predicts, those that the Goldfish loss leaves out among them."""
         start, end = self.order.span(draw.language, draw.sequence)
         return end - start - 1
 
@@ -64,16 +68,51 @@ class Batches:
         ids = np.full((len(draws), self.length), self.bos, dtype=np.int64)
         targets = np.full((len(draws), self.length), IGNORED, dtype=np.int64)
         for at, draw in enumerate(draws):
-            start, end = self.order.span(draw.language, draw.sequence)
-            tokens = self.streams[draw.language][start:end].astype(np.int64)
+            tokens, kept = self.row(draw)
             if tokens.max() >= self.vocabulary:
                 raise OpenbookError(
                     f"The tokenized corpus holds token {tokens.max()} in {draw.language}, the tokenizer knows "
                     f"{self.vocabulary}: they do not belong together. Run the step `tokenize` again."
                 )
             ids[at, : len(tokens) - 1] = tokens[:-1]
-            targets[at, : len(tokens) - 1] = tokens[1:]
+            targets[at, : len(tokens) - 1] = np.where(kept[1:], tokens[1:], IGNORED)
         return Batch(step, first, draws, ids, targets)
+
+    def row(self, draw: Draw) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The tokens of a row, a canary in their place where one is, and which of them count in the loss."""
+        start, end = self.order.span(draw.language, draw.sequence)
+        # What stands before the row decides which of its first tokens the Goldfish loss leaves out.
+        lead = min(self.goldfish.h, start) if self.goldfish else 0
+        tokens = self.streams[draw.language][start - lead : end].astype(np.int64)
+        found = self.order.canary(draw)
+        if found:
+            canary, first, last = found
+            tokens[lead + first : lead + last] = [self.bos, *self.canary_tokens(canary)]
+        if not self.goldfish:
+            return tokens, np.ones(len(tokens), np.bool_)
+        return tokens[lead:], ~goldfish.dropped(tokens, self.bos, self.goldfish)[lead:]
+
+    def canary_tokens(self, canary: canaries.Canary) -> NDArray[np.int64]:
+        """The tokens of one of the run's canaries, without the `bos` before them."""
+        assert self.order.canaries is not None, "a canary comes from the order"
+        return self.order.canaries.tokens(canary, self.pool(canary.language))
+
+    def pool(self, language: str) -> NDArray[np.int64]:
+        """The tokens that canaries of a language are drawn from."""
+        if language not in self._pools:
+            self._pools[language] = canaries.pool(self.streams[language], self.bos)
+        return self._pools[language]
+
+    def documents(self, draw: Draw) -> list[str]:
+        """The ids of the documents in a row, in the order in which they stand there, and the canary's name."""
+        position, end = self.order.span(draw.language, draw.sequence)
+        found = self.order.canary(draw)
+        end = position + found[1] if found else end
+        names = []
+        while position < end:
+            name, _, position = self.source.document_at(draw.language, position)
+            names.append(name)
+        return [*names, found[0].name] if found else names
 
 
 def document_numbers(ids: NDArray[np.int64], bos: int) -> NDArray[np.int64]:

@@ -80,13 +80,21 @@ class Optimizer:
         if self.muon:
             tensors |= {f"muon.momentum.{name}": whole(buffer) for name, buffer in self.muon.buffers.items()}
         for name, weight in self.adam.items():
-            moments = self.adamw.state[weight]
-            tensors[f"adamw.mean.{name}"] = whole(moments["exp_avg"])
-            tensors[f"adamw.square.{name}"] = whole(moments["exp_avg_sq"])
+            moments = self.adamw.state.get(weight)  # none before the first update
+            tensors[f"adamw.mean.{name}"] = whole(moments["exp_avg"] if moments else torch.zeros_like(weight))
+            tensors[f"adamw.square.{name}"] = whole(moments["exp_avg_sq"] if moments else torch.zeros_like(weight))
         return tensors
 
+    def reset(self) -> None:
+        """As before the first update."""
+        self.adamw.state.clear()
+        if self.muon:
+            for buffer in self.muon.buffers.values():
+                buffer.zero_()
+        self.zero()
+
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
-        """Set the state to what it was after `step` steps."""
+        """Set the state to what it was after `step` updates."""
         if self.muon:
             for name, buffer in self.muon.buffers.items():
                 buffer.copy_(part(tensors[f"muon.momentum.{name}"].to(buffer.device), buffer))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from openbook.books import chance
 from openbook.errors import OpenbookError
+from openbook.train.canaries import Canaries, Canary
 from openbook.train.mixture import quotas, shares
 from openbook.train.permutation import Permutation, permutation
 from openbook.train.settings import Stage, TrainSettings
@@ -72,6 +73,11 @@ class Order:
         end = self.stages[-1]
         self.draws = {code: end.drawn[code] + self._drawn_in(end, end.last, code) for code in self.languages}
         """How often each language is drawn in the whole run."""
+        self.canaries = (
+            Canaries(settings.canaries, settings.seed, self.draws, self.tokens, self.length + 1)
+            if settings.canaries
+            else None
+        )
 
     @property
     def epochs(self) -> dict[str, float]:
@@ -91,6 +97,10 @@ class Order:
         item = int(self.block(stage.index, block)[0][position])
         language, rank = self._item(stage, item)
         count = stage.drawn[language] + block * stage.quotas[language] + rank
+        return self.drawn(language, count)
+
+    def drawn(self, language: str, count: int) -> Draw:
+        """What the `count`-th row of a language holds (from 0, over the whole run)."""
         epoch, turn = divmod(count, self.sequences[language])
         return Draw(language, self._shuffle(language, epoch)(turn), epoch)
 
@@ -101,8 +111,26 @@ class Order:
         start = max(0, min(sequence * self.length, count - self.length - 1))
         return start, min(start + self.length + 1, count)
 
+    def canary(self, draw: Draw) -> tuple[Canary, int, int] | None:
+        """The canary in a row and the tokens [start, end) of the row that it has taken, its `bos` included."""
+        if self.canaries is None or not self.canaries.of(draw.language):
+            return None
+        turn = draw.epoch * self.sequences[draw.language]
+        turn += self._shuffle(draw.language, draw.epoch).inverse(draw.sequence)
+        canary = self.canaries.at(draw.language, turn)
+        first, last = self.span(draw.language, draw.sequence)
+        return (canary, last - first - self.canaries.size, last - first) if canary else None
+
+    def canary_places(self, canary: Canary) -> list[tuple[int, int]]:
+        """Every (step, row) of the run that holds a canary."""
+        if self.canaries is None:
+            return []
+        rows = [self._row_of(canary.language, turn) for turn in self.canaries.turns(canary)]
+        return sorted(divmod(row, self.batch_rows) for row in rows)
+
     def seen(self, language: str, start: int, end: int) -> Iterator[Sighting]:
-        """Every place of the run that holds one of the language's tokens [start, end), language's epochs in order."""
+        """Every place of the run that holds one of the language's tokens [start, end), language's epochs in order.
+        Tokens that a canary has taken the place of were not seen there."""
         if language not in self.tokens or start >= end:
             return
         last = self.sequences[language] - 1
@@ -115,7 +143,12 @@ class Order:
                 turn = epoch * self.sequences[language] + self._shuffle(language, epoch).inverse(sequence)
                 if turn < self.draws[language]:
                     step, row = divmod(self._row_of(language, turn), self.batch_rows)
-                    yield Sighting(step, row, *self._overlap(language, sequence, start, end))
+                    begin, until = self._overlap(language, sequence, start, end)
+                    if self.canaries is not None and self.canaries.at(language, turn):
+                        first, last = self.span(language, sequence)
+                        until = min(until, last - first - self.canaries.size)
+                    if begin < until:
+                        yield Sighting(step, row, begin, until)
 
     def _overlap(self, language: str, sequence: int, start: int, end: int) -> tuple[int, ...]:
         first, last = self.span(language, sequence)

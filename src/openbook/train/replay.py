@@ -83,11 +83,14 @@ def replay(
         loop = build(model_settings, settings_now, tokenizer, tokens, work, context, Processes())
         if start is not None:
             start.restore(loop.stepper.model, loop.stepper.optimizer)
+        # The steps as they were run in the end: what a later roll-back left out is left out from the start.
+        loop.stepper.watch.restore(end.state().get("watch", {}))
+        loop.stepper.watch.restore(start.state().get("watch", {}) if start else {}, keep_roll_backs=True)
         log = FinalModel.open(folder).log()
         losses = 0
         with context.progress.task("replaying", last - first, "steps") as bar:
             for step in range(first, last):
-                losses += loop.stepper.run(step).loss != log[step]["loss"]
+                losses += loop.stepper.run(step).row(0)["loss"] != log[step]["loss"]
                 bar.advance()
         differing, largest = _compare(loop.stepper.model, Checkpoint.open(end.folder).tensors())
     now = loop.arithmetic.facts()

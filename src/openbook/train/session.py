@@ -20,10 +20,11 @@ from openbook.model.settings import ModelSettings
 from openbook.train import arithmetic, distributed, state
 from openbook.train.batches import Batches, TokenSource
 from openbook.train.initial import initial_model
-from openbook.train.loop import Loop
+from openbook.train.loop import PAGE, Loop
 from openbook.train.optimizer import Optimizer
+from openbook.train.peak import peak
 from openbook.train.processes import Processes
-from openbook.train.report import tail_mean, write_report
+from openbook.train.report import report, tail_mean
 from openbook.train.settings import VERSION, TrainSettings
 from openbook.train.step import Stepper
 
@@ -127,6 +128,7 @@ def run(
             distributed.tell(plan, arithmetic.choose_device())
         began = time.monotonic()
         loop = build(model, settings, tokenizer, tokens, work, context, ours)
+        loop.peak = peak(arithmetic.choose_device(), loop.stepper.model.compute_dtype)
         prepared = time.monotonic() - began
         loop.run()
     return finish(loop, prepared, threads)
@@ -138,7 +140,7 @@ def finish(loop: Loop, prepared: float, threads: int) -> Outcome:
     last = f"checkpoints/{state.folder_name(settings.total_steps)}"
     write_json(loop.work / "final.json", {"checkpoint": last})
     log = FinalModel.open(loop.work).log()
-    write_report(loop.work / "report.html", log, config, settings, order)
+    report(log, config, settings, order).write(loop.work / PAGE)
     tokens = loop.steps_run * settings.batch_rows * settings.sequence
     speed = tokens / loop.seconds if loop.steps_run else 0.0
     return Outcome(

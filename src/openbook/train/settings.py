@@ -5,6 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from openbook.train.canaries import CanarySettings
+from openbook.train.goldfish import Goldfish
+
 VERSION = 1
 """Raised when the same settings would give other weights."""
 DEFAULT_STEPS = 700
@@ -53,6 +56,16 @@ class TrainSettings(BaseModel):
     stages: tuple[Stage, ...] = ()
     mask_documents: bool = False
     """No attention across the border of two documents."""
+    goldfish: Goldfish | None = None
+    """Tokens left out of the loss, so that no passage is learnt whole."""
+    canaries: CanarySettings | None = None
+    """Random sequences trained on, to measure memorization by."""
+    on_spike: Literal["report", "stop", "skip", "roll-back"] = "report"
+    """What happens when loss or gradient jump. A loss that is not finite stops the run under `report` too."""
+    spike_window: int = Field(64, ge=8, le=4096)
+    """Steps that a step's loss and gradient are held against; before so many were run nothing is a jump."""
+    spike_deviations: float = Field(12.0, gt=0)
+    """A jump is more than so many median absolute deviations above the median of those steps."""
     seed: int = Field(1, ge=0)
     checkpoint_every: int = Field(200, ge=1)
     keep: int = Field(2, ge=1)

@@ -41,7 +41,8 @@ class Saved:
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(part(weights[name].to(parameter.device), parameter))
-        optimizer.restore(load_file(self.folder / OPTIMIZER), self.step)
+        skipped = self.state().get("watch", {}).get("skipped", ())
+        optimizer.restore(load_file(self.folder / OPTIMIZER), self.step - len(skipped))
 
 
 def save(
@@ -80,6 +81,16 @@ def latest(work: Path, identity: str) -> Saved | None:
         if (folder / OPTIMIZER).exists() and read_json(folder / STATE).get("run") == identity:
             found.append(Saved(folder, int(read_json(folder / STATE)["step"])))
     return max(found, key=lambda saved: saved.step, default=None)
+
+
+def last_published(work: Path, identity: str) -> Saved | None:
+    """The furthest published checkpoint of this run that has its optimizer state."""
+    saved = [
+        Saved(folder, int(read_json(folder / STATE)["step"]))
+        for folder in (work / "checkpoints").glob("step-*")
+        if (folder / OPTIMIZER).exists() and read_json(folder / STATE).get("run") == identity
+    ]
+    return max(saved, key=lambda one: one.step, default=None)
 
 
 def drop_old_states(work: Path, keep: int) -> None:

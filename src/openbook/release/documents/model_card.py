@@ -39,5 +39,7 @@ def model_card(settings: ReleaseSettings, name: str, description: str, evidence:
         model=model,
         corpus=evidence.records["corpus"],
         records=evidence.records,
+        memorization=evidence.memorization,
+        names={code: entry.name for code, entry in LANGUAGES.items()},
         thin=[row for row in evidence.languages if row.text_bytes < 500_000],
     )

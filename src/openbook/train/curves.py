@@ -1,0 +1,69 @@
+"""The log of a run, finished or under way, for people and for TensorBoard."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openbook.books.store import work_folder
+from openbook.errors import OpenbookError
+
+FIGURES = {"loss": "loss", "grad_norm": "gradient", "lr": "rate", "tokens": "tokens", "kept": "kept"}
+"""Key of a line of the log -> name of the curve."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    page: Path
+    rows: list[dict[str, Any]]
+
+    @property
+    def jumps(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "spike" in row]
+
+    def summary(self) -> dict[str, Any]:
+        last = self.rows[-1]
+        jumps = [{"step": row["step"], **row["spike"]} for row in self.jumps]
+        return {"steps": len(self.rows), "loss": last["loss"], "tokens": last["tokens"], "jumps": jumps}
+
+    def sentence(self) -> str:
+        last = self.rows[-1]
+        loss = "not finite" if last["loss"] is None else f"{last['loss']:.3f}"
+        lines = [f"{len(self.rows):,} steps, {last['tokens']:,} tokens, loss {loss}; curves: {self.page}"]
+        lines += [f"step {row['step']}: {row['spike']['why']} ({row['spike']['action']})" for row in self.jumps]
+        return "\n".join(lines)
+
+
+def read(run: Path) -> Curves:
+    """Of a run under way the lines that are on the disk. Raises OpenbookError where no step was logged yet."""
+    for folder in (work_folder(run / "model"), run / "model"):
+        log = folder / "log.jsonl"
+        whole = (
+            [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+            if log.exists()
+            else []
+        )
+        if whole:
+            return Curves(folder / "report.html", [json.loads(line) for line in whole])
+    raise OpenbookError(f"{run} has no training steps yet. Start them with `openbook run`.")
+
+
+def to_tensorboard(rows: Sequence[Mapping[str, Any]], folder: Path) -> int:
+    """Write event files; returns how many figures. Their times are the steps: a run's log holds no clock time."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise OpenbookError(
+            "TensorBoard is not installed: `pip install 'openbook[tensorboard]'`, and run the command again."
+        ) from None
+    count = 0
+    with SummaryWriter(log_dir=str(folder)) as writer:
+        for row in rows:
+            values = {name: row.get(key) for key, name in FIGURES.items()}
+            values |= {f"loss by language/{code}": value for code, value in row["languages"].items()}
+            for name, value in values.items():
+                if value is not None:
+                    writer.add_scalar(name, value, row["step"], walltime=float(row["step"]))
+                    count += 1
+    return count
