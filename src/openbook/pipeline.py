@@ -32,6 +32,7 @@ from openbook.context import Context
 from openbook.corpus import Annotated, Corpus, parallel, sources
 from openbook.errors import OpenbookError
 from openbook.model import export, final_checkpoint
+from openbook.origins import resolve
 from openbook.recipe import Recipe
 from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
@@ -72,6 +73,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     """The steps of a recipe, in the order of the flow. `base` is the folder that its paths are relative to."""
     languages = list(recipe.languages)
     wanted = recipe.corpus.model_copy(update={"languages": tuple(languages)})
+    origins = resolve(recipe, base)
     exported = recipe.export.model_copy(
         update={
             "name": recipe.export.name or recipe.name,
@@ -127,10 +129,15 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "tokenizer",
             tokenizer.VERSION,
-            {"tokenizer": recipe.tokenizer},
+            {"tokenizer": origins.tokenizer},
             ["corpus", "parallel"],
             lambda f, work, context: tokenizer.run(
-                recipe.tokenizer, Corpus.open(f["corpus"]), parallel.ParallelText.open(f["parallel"]), work, context
+                origins.tokenizer,
+                Corpus.open(f["corpus"]),
+                parallel.ParallelText.open(f["parallel"]),
+                work,
+                context,
+                origins.tokenizer_folder,
             ),
         ),
         step(
@@ -145,15 +152,16 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "model",
             train.VERSION,
-            {"model": recipe.model, "train": recipe.train},
+            origins.settings(),
             ["tokens", "tokenizer"],
             lambda f, work, context: train.run(
-                recipe.model,
-                recipe.train,
+                origins.model,
+                origins.train,
                 Tokenizer.open(f["tokenizer"]),
                 TokenizedCorpus.open(f["tokens"]),
                 work,
                 context,
+                origins.initial.folder if origins.initial else None,
             ),
         ),
         step(

@@ -18,6 +18,9 @@ def replay(
     first: Annotated[int, typer.Argument(min=0, metavar="FROM", help="Steps of the first checkpoint; 0: the seed.")],
     last: Annotated[int, typer.Argument(min=1, metavar="TO", help="Steps of the last.")],
     threads: Annotated[int | None, typer.Option(min=1, help="Never decides the result. Default: cores.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Folder of the weights that the run started from, for FROM = 0.")
+    ] = None,
     cache: Cache = Path(".cache"),
     quiet: Quiet = False,
     as_json: Json = False,
@@ -32,7 +35,7 @@ def replay(
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
     context = Context(compute.local(threads or len(os.sched_getaffinity(0))), shown, cache.resolve())
     tokenizer, tokens = Tokenizer.open(run / "tokenizer"), TokenizedCorpus.open(run / "tokens")
-    found = rerun(run, first, last, tokenizer, tokens, context)
+    found = rerun(run, first, last, tokenizer, tokens, context, initial)
     if as_json:
         print_json({"agrees": found.agrees, **found.__dict__})
     else:
