@@ -122,7 +122,7 @@ def training(model: dict[str, Any], train: dict[str, Any]) -> dict[str, Any]:
     given = [name for name in ("steps", "tokens") if train.get(name) is not None]
     if ratio is not None and given:
         raise OpenbookError(f"give train.{given[0]} or train.tokens_per_parameter, not both")
-    dial = model.get("size") is not None or model.get("depth") is not None
+    dial = (model.get("size") is not None or model.get("depth") is not None) and "context" in model
     if not dial and ratio is None:
         return train
     filled = dict(train)
