@@ -22,6 +22,7 @@ from openbook.model.export import ExportSettings
 from openbook.release import ReleaseSettings
 from openbook.tokenizer import TokenizerSettings
 from openbook.train import ModelSettings, TrainSettings
+from openbook.train.ladder import LadderSettings
 
 
 def _known(code: str) -> str:
@@ -49,6 +50,7 @@ class Recipe(BaseModel):
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings
+    ladder: LadderSettings = LadderSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
     release: ReleaseSettings = ReleaseSettings()

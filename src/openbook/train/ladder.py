@@ -138,7 +138,7 @@ def fit(
 
 
 def _fitted(sizes: Array, values: Array, exponents: Array) -> list[PowerLaw]:
-    """The best law for each row of losses [draws, runs]: over a grid of exponents, then over finer ones around the best.
+    """The best law for each row of losses [draws, runs]: over a grid of exponents, then finer ones around the best.
 
     For one exponent the law is linear: floor and scale by reweighted least squares, which the Huber loss amounts to.
     """
