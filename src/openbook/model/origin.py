@@ -60,7 +60,8 @@ class Origin:
 
     def facts(self) -> dict[str, Any]:
         """What the record says of it, the whole shape included."""
-        return {"digest": self.digest, "license": self.license or "not stated", "shape": asdict(self.config)}
+        shape = asdict(self.config) | {"eos": list(self.config.eos)}
+        return {"digest": self.digest, "license": self.license or "not stated", "shape": shape}
 
 
 def stated_license(folder: Path) -> str | None:
