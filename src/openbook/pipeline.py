@@ -34,6 +34,7 @@ from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.corpus.samples import listing
 from openbook.errors import OpenbookError
 from openbook.model import export, final_checkpoint
+from openbook.origins import resolve
 from openbook.recipe import Recipe
 from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
@@ -76,6 +77,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     wanted = recipe.corpus.model_copy(update={"languages": tuple(languages)})
     beside_sources = corpus.corpus_files(recipe.corpus, base)
     annotate = corpus.located(recipe.annotate, base)
+    origins = resolve(recipe, base)
     exported = recipe.export.model_copy(
         update={
             "name": recipe.export.name or recipe.name,
@@ -134,10 +136,15 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "tokenizer",
             tokenizer.VERSION,
-            {"tokenizer": recipe.tokenizer},
+            {"tokenizer": origins.tokenizer},
             ["corpus", "parallel"],
             lambda f, work, context: tokenizer.run(
-                recipe.tokenizer, Corpus.open(f["corpus"]), parallel.ParallelText.open(f["parallel"]), work, context
+                origins.tokenizer,
+                Corpus.open(f["corpus"]),
+                parallel.ParallelText.open(f["parallel"]),
+                work,
+                context,
+                origins.tokenizer_folder,
             ),
         ),
         step(
@@ -152,15 +159,16 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "model",
             train.VERSION,
-            {"model": recipe.model, "train": recipe.train},
+            origins.settings(),
             ["tokens", "tokenizer"],
             lambda f, work, context: train.run(
-                recipe.model,
-                recipe.train,
+                origins.model,
+                origins.train,
                 Tokenizer.open(f["tokenizer"]),
                 TokenizedCorpus.open(f["tokens"]),
                 work,
                 context,
+                origins.initial.folder if origins.initial else None,
             ),
         ),
         step(

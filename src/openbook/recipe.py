@@ -18,10 +18,12 @@ from openbook.corpus.sources import SourceSettings
 from openbook.errors import OpenbookError
 from openbook.evaluate import EvaluateSettings
 from openbook.languages import language
+from openbook.model import family
 from openbook.model.export import ExportSettings
 from openbook.release import ReleaseSettings
 from openbook.tokenizer import TokenizerSettings
 from openbook.train import ModelSettings, TrainSettings
+from openbook.train.ladder import LadderSettings
 
 
 def _known(code: str) -> str:
@@ -49,6 +51,7 @@ class Recipe(BaseModel):
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings
+    ladder: LadderSettings = LadderSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
     release: ReleaseSettings = ReleaseSettings()
@@ -68,6 +71,27 @@ class Recipe(BaseModel):
         }
         return {**values, **seeded}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _follow(cls, values: Any) -> Any:
+        """What follows from another table: the run's length from the model's size, the tokenizer from other weights."""
+        names = ("model", "train", "tokenizer")
+        if not isinstance(values, dict) or not all(isinstance(values.get(name, {}), dict) for name in names):
+            return values
+        model, train, tokenizer = (values.get(name, {}) for name in names)
+        try:
+            if train.get("initial") is not None:
+                if model:
+                    raise ValueError(f"model.{next(iter(model))}: train.initial decides the shape; leave [model] out")
+                if not {"from", "taken", "extend"} & set(tokenizer):
+                    tokenizer = {**tokenizer, "from": train["initial"]}
+                    values = {**values, "tokenizer": tokenizer}
+            model = family.complete(model)
+            train = family.training(model, train)
+        except OpenbookError as error:
+            raise ValueError(str(error)) from None
+        return {**values, "train": train} if train else values
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
         doubled = sorted({code for code in self.languages if self.languages.count(code) > 1})
@@ -79,7 +103,7 @@ class Recipe(BaseModel):
             raise ValueError(f"sources: two are named {doubled[0]!r}; a document's source must be one of them")
         if self.corpus.languages is not None:
             raise ValueError("corpus.languages is not for a recipe to say: `languages` at its top holds")
-        if self.train.sequence > self.model.context:
+        if self.train.initial is None and self.train.sequence > self.model.context:
             raise ValueError(
                 f"train.sequence ({self.train.sequence}) is longer than model.context ({self.model.context}): "
                 "lower the first or raise the second"

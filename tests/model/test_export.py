@@ -23,6 +23,7 @@ SHAPES = {
     "tied": {},
     "untied": {"tie_word_embeddings": False},
     "wide heads": {"head_dim": 32},
+    "biases": {"attention_bias": True, "mlp_bias": True},
     "llama 3 positions": {
         "rope_parameters": {
             "rope_type": "llama3",

@@ -82,6 +82,9 @@ def write_model(folder: Path, seed: int = 0, loud: float = 3.0, **shape: object)
         for parameter in model.parameters():
             if parameter.ndim == 2:
                 parameter.mul_(loud)
+        for name, parameter in model.named_parameters():
+            if name.endswith(".bias"):  # transformers begins with zeros, which any order of rows would fit
+                parameter.normal_(0, 0.3)
     model.save_pretrained(folder)
     write_tokenizer(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The verbs about training: replay, curves, launch."""
+"""The verbs about training: ladder, replay, curves, launch."""
 
 import os
 import sys
@@ -8,8 +8,50 @@ from typing import Annotated
 import typer
 
 from openbook import progress
-from openbook.cli.app import Cache, Json, Quiet, RunFolder, app, print_json
+from openbook.cli.app import Cache, Json, Quiet, RunFolder, Runs, app, print_json
 from openbook.cli.surroundings import prepare_surroundings
+
+
+@app.command()
+def ladder(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")],
+    more: Annotated[list[int] | None, typer.Argument(metavar="[DEPTH]...", help="Further depths.")] = None,
+    depths: Annotated[
+        list[int] | None, typer.Option(help="Layers of the small runs, as --depths 2 3 4 6. Default: the recipe's.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; never decides the result. Default: cores.")
+    ] = None,
+    runs: Runs = Path("runs"),
+    cache: Cache = Path(".cache"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train small models of the recipe's family and predict, by a power law, what its own size would reach."""
+    prepare_surroundings(cache)
+    from openbook import compute
+    from openbook.context import Context
+    from openbook.ladder import FOLDER, PAGE
+    from openbook.ladder import run as climb
+    from openbook.recipe import load
+
+    loaded, base = load(recipe), recipe.resolve().parent
+    shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
+    context = Context(compute.local(workers or len(os.sched_getaffinity(0))), shown, cache.resolve())
+    found = climb(loaded, base, runs / loaded.name, context, [*(depths or ()), *(more or ())] or None)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    for rung in found.rungs:
+        typer.echo(f"depth {rung.depth:<3} {rung.parameters:>14,} weights  {rung.mean:.4f} bits per byte")
+    wanted = found.prediction
+    typer.echo(
+        f"predicted {wanted.parameters:>12,} weights  {wanted.value:.4f} "
+        f"({wanted.low:.4f} to {wanted.high:.4f}, {found.confidence:.0%})"
+    )
+    for warning in found.warnings:
+        typer.echo(warning)
+    typer.echo(f"The curves: {runs / loaded.name / FOLDER / PAGE}")
 
 
 @app.command()
@@ -18,6 +60,9 @@ def replay(
     first: Annotated[int, typer.Argument(min=0, metavar="FROM", help="Steps of the first checkpoint; 0: the seed.")],
     last: Annotated[int, typer.Argument(min=1, metavar="TO", help="Steps of the last.")],
     threads: Annotated[int | None, typer.Option(min=1, help="Never decides the result. Default: cores.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Folder of the weights that the run started from, for FROM = 0.")
+    ] = None,
     cache: Cache = Path(".cache"),
     quiet: Quiet = False,
     as_json: Json = False,
@@ -32,7 +77,7 @@ def replay(
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
     context = Context(compute.local(threads or len(os.sched_getaffinity(0))), shown, cache.resolve())
     tokenizer, tokens = Tokenizer.open(run / "tokenizer"), TokenizedCorpus.open(run / "tokens")
-    found = rerun(run, first, last, tokenizer, tokens, context)
+    found = rerun(run, first, last, tokenizer, tokens, context, initial)
     if as_json:
         print_json({"agrees": found.agrees, **found.__dict__})
     else:

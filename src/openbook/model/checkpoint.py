@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from openbook.model.transformer import Transformer
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -122,7 +122,8 @@ def write_huggingface(
     save_file({name: tensors[name].contiguous() for name in sorted(tensors)}, folder / WEIGHTS, {"format": "pt"})
     write_json(folder / "config.json", config.to_huggingface())
     eos = config.eos[0] if len(config.eos) == 1 else list(config.eos)
-    write_json(folder / "generation_config.json", {"bos_token_id": config.bos, "eos_token_id": eos, "pad_token_id": 3})
+    pad = {"pad_token_id": config.pad} if config.pad is not None else {}
+    write_json(folder / "generation_config.json", {"bos_token_id": config.bos, "eos_token_id": eos, **pad})
     for name in TOKENIZER_FILES:
         if tokenizer is not None and (tokenizer / name).exists():
             shutil.copyfile(tokenizer / name, folder / name)

@@ -38,6 +38,11 @@ class TransformerConfig:
     tied: bool = True
     bos: int = 0
     eos: tuple[int, ...] = (0,)
+    pad: int | None = 3
+    attention_bias: bool = False
+    """Whether the four matrices of the attention add a vector."""
+    mlp_bias: bool = False
+    """Whether the three of the gated layer do."""
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
@@ -60,7 +65,13 @@ class TransformerConfig:
     @property
     def parameters(self) -> int:
         tables = self.vocabulary * self.dim * (1 if self.tied else 2)
-        return self.matrix_parameters + tables + self.dim * (2 * self.layers + 1)
+        return self.matrix_parameters + tables + self.dim * (2 * self.layers + 1) + self._biases
+
+    @property
+    def _biases(self) -> int:
+        attention = self.head_dim * (self.heads + 2 * self.kv_heads) + self.dim
+        mlp = 2 * self.feed_forward + self.dim
+        return self.layers * (attention * self.attention_bias + mlp * self.mlp_bias)
 
     def training_flops(self, length: int) -> float:
         """Floating-point operations a token costs in training at this sequence length: 6 per weight that multiplies
@@ -84,7 +95,7 @@ class TransformerConfig:
         )
         return {
             "architectures": ["LlamaForCausalLM"],
-            "attention_bias": False,
+            "attention_bias": self.attention_bias,
             "attention_dropout": 0.0,
             "bos_token_id": self.bos,
             "dtype": "float32",
@@ -95,7 +106,7 @@ class TransformerConfig:
             "initializer_range": 0.02,
             "intermediate_size": self.feed_forward,
             "max_position_embeddings": self.context,
-            "mlp_bias": False,
+            "mlp_bias": self.mlp_bias,
             "model_type": "llama",
             "num_attention_heads": self.heads,
             "num_hidden_layers": self.layers,
@@ -116,9 +127,8 @@ class TransformerConfig:
         architectures = config.get("architectures") or [config.get("model_type")]
         if architectures[0] not in ("LlamaForCausalLM", "llama"):
             raise OpenbookError(f"{where} describes {architectures[0]}; only LlamaForCausalLM models can be read.")
-        for name, allowed in (("hidden_act", "silu"), ("attention_bias", False), ("mlp_bias", False)):
-            if config.get(name, allowed) != allowed:
-                raise OpenbookError(f"{where} asks for {name} = {config[name]!r}; only {allowed!r} is supported.")
+        if config.get("hidden_act", "silu") != "silu":
+            raise OpenbookError(f"{where} asks for hidden_act = {config['hidden_act']!r}; only 'silu' is supported.")
         try:
             dim, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
             rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
@@ -138,6 +148,9 @@ class TransformerConfig:
                 tied=bool(config.get("tie_word_embeddings", False)),
                 bos=int(config.get("bos_token_id") or 0),
                 eos=tuple(eos) if isinstance(eos, list) else (int(eos or 0),),
+                pad=config.get("pad_token_id"),
+                attention_bias=bool(config.get("attention_bias", False)),
+                mlp_bias=bool(config.get("mlp_bias", False)),
             )
         except KeyError as missing:
             raise OpenbookError(

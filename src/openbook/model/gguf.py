@@ -137,6 +137,15 @@ def named_tensors(tensors: "dict[str, Tensor]", config: TransformerConfig) -> It
             elif ours == "attn_k":
                 array = interleave(array, config.kv_heads)
             yield f"blk.{layer}.{ours}.weight", array
+            bias = tensors.get(f"model.layers.{layer}.{theirs}.bias")
+            if bias is not None:
+                yield f"blk.{layer}.{ours}.bias", _turned(bias.numpy(), ours, config)
+
+
+def _turned(bias: np.ndarray, ours: str, config: TransformerConfig) -> np.ndarray:
+    """The bias of a query or key matrix in the order of its rows."""
+    heads = {"attn_q": config.heads, "attn_k": config.kv_heads}.get(ours)
+    return interleave(bias[:, None], heads)[:, 0] if heads else bias
 
 
 def interleave(matrix: np.ndarray, heads: int) -> np.ndarray:

@@ -36,15 +36,17 @@ class RMSNorm(nn.Module):
 
 
 class Linear(nn.Module):
-    """A matrix without bias, stored in fp32 and multiplied in `compute_dtype`."""
+    """A matrix, stored in fp32 and multiplied in `compute_dtype`; with a bias where a model taken over has one."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, bias: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = nn.Parameter(torch.empty(outputs)) if bias else None
         self.compute_dtype = torch.float32
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.to(self.compute_dtype), self.weight.to(self.compute_dtype))
+        bias = self.bias.to(self.compute_dtype) if self.bias is not None else None
+        return F.linear(x.to(self.compute_dtype), self.weight.to(self.compute_dtype), bias)
 
 
 class Attention(nn.Module):
@@ -52,10 +54,11 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
         self.kind: AttentionKind = "blocked"
-        self.q_proj = Linear(config.dim, config.heads * config.head_dim)
-        self.k_proj = Linear(config.dim, config.kv_heads * config.head_dim)
-        self.v_proj = Linear(config.dim, config.kv_heads * config.head_dim)
-        self.o_proj = Linear(config.heads * config.head_dim, config.dim)
+        bias = config.attention_bias
+        self.q_proj = Linear(config.dim, config.heads * config.head_dim, bias)
+        self.k_proj = Linear(config.dim, config.kv_heads * config.head_dim, bias)
+        self.v_proj = Linear(config.dim, config.kv_heads * config.head_dim, bias)
+        self.o_proj = Linear(config.heads * config.head_dim, config.dim, bias)
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], documents: Tensor | None) -> Tensor:
         B, T, _ = x.shape
@@ -70,9 +73,9 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.gate_proj = Linear(config.dim, config.feed_forward)
-        self.up_proj = Linear(config.dim, config.feed_forward)
-        self.down_proj = Linear(config.feed_forward, config.dim)
+        self.gate_proj = Linear(config.dim, config.feed_forward, config.mlp_bias)
+        self.up_proj = Linear(config.dim, config.feed_forward, config.mlp_bias)
+        self.down_proj = Linear(config.feed_forward, config.dim, config.mlp_bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))

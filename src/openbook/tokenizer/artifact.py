@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from openbook.errors import OpenbookError
 from openbook.tokenizer import encoder, files
-from openbook.tokenizer.scheme import QWEN35, SCHEMES, Scheme, spelled
+from openbook.tokenizer.scheme import END_OF_TEXT, QWEN35, SCHEMES, Scheme, spelled
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Tokenizer:
             if name in self.specials:
                 continue
             try:
-                table[number] = spelled(name)
+                table[number] = sentence_piece(name) if self._sentence_pieces else spelled(name)
             except KeyError:
                 raise OpenbookError(f"{self.folder / files.DEFINITION} is not byte-level: entry {name!r}.") from None
         for name, number in self.specials.items():
@@ -66,9 +66,40 @@ class Tokenizer:
         return len(self._bytes)
 
     @property
+    def _sentence_pieces(self) -> bool:
+        """Whether entries are spelt in letters, with bytes to fall back on, as SentencePiece's BPE does."""
+        return "ByteFallback" in json.dumps(self._definition.get("decoder"))
+
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        """The special tokens that tokenizer_config.json names: `bos_token` -> id."""
+        path = self.folder / files.CONFIGURATION
+        content = json.loads(path.read_bytes()) if path.exists() else {}
+        texts = {
+            name: value.get("content") if isinstance(value, dict) else value
+            for name, value in content.items()
+            if name in ("bos_token", "eos_token")
+        }
+        return {name: self.specials[text] for name, text in texts.items() if text in self.specials}
+
+    @property
     def bos(self) -> int:
-        """Stands in front of every document; the same token ends one."""
-        return self.specials["<|endoftext|>"]
+        """Stands in front of every document. With our own tokenizers the same token ends one.
+
+        Raises OpenbookError for another's tokenizer that names no such token.
+        """
+        for number in (self._named.get("bos_token"), self.specials.get(END_OF_TEXT), self._named.get("eos_token")):
+            if number is not None:
+                return number
+        raise OpenbookError(
+            f"{self.folder} names no token that begins a document: give tokenizer_config.json a bos_token or eos_token."
+        )
+
+    @property
+    def end(self) -> int | None:
+        """Stands behind every document, where a tokenizer has another token for that than `bos`."""
+        number = self._named.get("eos_token")
+        return number if number is not None and number != self.bos else None
 
     @property
     def scheme(self) -> Scheme:
@@ -119,3 +150,10 @@ class Tokenizer:
         if not 0 <= token < len(self._bytes):
             raise OpenbookError(f"token {token} is not in the vocabulary of {len(self._bytes)} entries.")
         return self._bytes[token]
+
+
+def sentence_piece(name: str) -> bytes:
+    """The bytes of an entry of SentencePiece's BPE: `<0xNN>` is a byte, U+2581 a space."""
+    if len(name) == 6 and name.startswith("<0x") and name.endswith(">"):
+        return bytes([int(name[3:5], 16)])
+    return name.replace("\u2581", " ").encode()

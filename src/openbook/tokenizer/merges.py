@@ -67,7 +67,7 @@ def learn(
     count = len(training)
     together = np.where(owner < count, 0, owner - count + 1).astype(np.int16)
     language = np.minimum(owner, count).astype(np.int16)
-    text = _text(symbols, weight, ends, together, language)
+    text = text_of(symbols, weight, ends, together, language)
     vocabulary = _Vocabulary(first_id, merged)
     first = merged if plain is None or not steering else min(plain, merged)
     weights = np.asarray(scales if scales is not None else np.ones(len(steering)), np.float64)
@@ -142,13 +142,14 @@ class _Vocabulary:
         return np.stack([lefts, rights], axis=1), made, who
 
 
-def _text(
+def text_of(
     symbols: NDArray[np.int32],
     weight: NDArray[np.int64],
     ends: NDArray[np.int64],
     group: NDArray[np.int16],
     language: NDArray[np.int16],
 ) -> NDArray[np.void]:
+    """Words as the merging loop reads them: tokens end to end, chained within each word, whose last stand at `ends`."""
     text = np.zeros(len(symbols), TEXT)
     text["symbol"], text["weight"], text["group"], text["language"] = symbols, weight, group, language
     text["following"] = np.arange(1, len(symbols) + 1)

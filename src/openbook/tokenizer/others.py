@@ -22,14 +22,14 @@ def compare(
     """Price lists of `tokenizer` ("this") and of each other tokenizer.json, and a page with them side by side."""
     _, half = halves(parallel, None if corpus is None else corpus.languages)
     texts = held_out(corpus) if corpus is not None else {}
-    found = {"this": _prices(tokenizer.folder / files.DEFINITION, half.texts, texts, half.scales)}
+    found = {"this": prices_of_file(tokenizer.folder / files.DEFINITION, half.texts, texts, half.scales)}
     for name, path in others.items():
-        found[name] = _prices(path / files.DEFINITION if path.is_dir() else path, half.texts, texts, half.scales)
+        found[name] = prices_of_file(path / files.DEFINITION if path.is_dir() else path, half.texts, texts, half.scales)
     page.write(page_path, found)
     return found
 
 
-def _prices(
+def prices_of_file(
     path: Path, parallel: Mapping[str, Sequence[str]], texts: Mapping[str, Sequence[str]], scales: Mapping[str, float]
 ) -> PriceList:
     encoder = load(path)

@@ -23,9 +23,26 @@ class TokenizerGates(BaseModel):
     """Most vocabulary entries that no text is ever encoded to."""
 
 
-class TokenizerSettings(BaseModel):
+class ExtendSettings(BaseModel):
+    """Another model's byte-level vocabulary, and further entries for the languages of this corpus."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    base: str
+    """Folder with the tokenizer.json; the record holds a digest of it."""
+    entries: int = Field(ge=1, le=1 << 20)
+
+
+LEARNT = {"vocabulary", "balance", "plain_share", "sharpness", "window", "window_share", "digits", "reserved"}
+"""Settings that another's tokenizer has decided already."""
+
+
+class TokenizerSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    taken: str | None = Field(None, alias="from")
+    """Folder of another model whose tokenizer is taken over as it is; the record holds a digest of it."""
+    extend: ExtendSettings | None = None
     vocabulary: int = Field(8192, ge=512, le=1 << 20)
     """Entries, special tokens and the 256 bytes included."""
     balance: Literal["temperature", "parity"] = "temperature"
@@ -53,6 +70,20 @@ class TokenizerSettings(BaseModel):
     """Special tokens kept free for later use."""
     seed: int = 0
     gates: TokenizerGates = Field(default_factory=lambda: TokenizerGates.model_validate({}))
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "TokenizerSettings":
+        if self.taken is not None and self.extend is not None:
+            raise ValueError("give `from` (a tokenizer as it is) or `extend` (one with further entries), not both")
+        extra = sorted(name for name in LEARNT & self.model_fields_set if self.foreign)
+        if extra and any(getattr(self, name) != type(self).model_fields[name].default for name in extra):
+            raise ValueError(f"{', '.join(extra)}: the tokenizer that is taken over has decided that; leave it out")
+        return self
+
+    @property
+    def foreign(self) -> str | None:
+        """The folder of another's tokenizer, or its digest in a record."""
+        return self.extend.base if self.extend else self.taken
 
     @model_validator(mode="after")
     def _holds_more_than_bytes(self) -> "TokenizerSettings":

@@ -1,6 +1,7 @@
 """The corpus as ids on disk: per language one row of tokens, and where each document lies in it.
 
-A document is `<|endoftext|>` and its tokens. Files are read by memory mapping, so their size does not matter.
+A document is `<|endoftext|>` (with another's tokenizer, its bos) and its tokens, and its eos where that is another
+token. Files are read by memory mapping, so their size does not matter.
 """
 
 import json
@@ -183,9 +184,13 @@ def encode(part: Part) -> dict[str, int]:
     with atomic_path(folder / TOKENS) as path, path.open("wb") as file:
         for names, texts in batches(corpus, part):
             flat, starts = tokenizer.encode_flat(texts)
-            file.write(np.insert(flat, starts[:-1], tokenizer.bos).astype(np.dtype(part.dtype)).tobytes())
+            at, marks = starts[:-1], [tokenizer.bos] * (len(starts) - 1)
+            if tokenizer.end is not None:
+                at = np.stack([starts[:-1], starts[1:]], axis=1).ravel()
+                marks = [tokenizer.bos, tokenizer.end] * (len(starts) - 1)
+            file.write(np.insert(flat, at, marks).astype(np.dtype(part.dtype)).tobytes())
             ids += names
-            sizes.append(np.diff(starts) + 1)
+            sizes.append(np.diff(starts) + (1 if tokenizer.end is None else 2))
             volume += sum(len(text.encode("utf-8", "replace")) for text in texts)
     ends = np.cumsum(np.concatenate(sizes)) if sizes else np.zeros(0, np.int64)
     begins = ends - np.concatenate(sizes) if sizes else ends

@@ -32,8 +32,16 @@ HELD_OUT_BYTES = 256 << 10
 """Of each language, for measuring."""
 
 
-def run(settings: TokenizerSettings, corpus: Corpus, parallel: ParallelText, work: Path, context: Context) -> Outcome:
-    """Write tokenizer.json, its companions and the price list into `work`.
+def run(
+    settings: TokenizerSettings,
+    corpus: Corpus,
+    parallel: ParallelText,
+    work: Path,
+    context: Context,
+    base: Path | None = None,
+) -> Outcome:
+    """Write tokenizer.json, its companions and the price list into `work`. `base`: the folder of the tokenizer that the
+    settings take over or extend.
 
     Raises OpenbookError when the corpus has no training text or a gate of the settings is not kept; the report is
     written first, so that it can be looked at.
@@ -45,6 +53,10 @@ def run(settings: TokenizerSettings, corpus: Corpus, parallel: ParallelText, wor
     available = {language: size for language, size in available.items() if size > 0}
     if not available:
         raise OpenbookError(f"{corpus.folder} holds no training text to learn a tokenizer from.")
+    if settings.foreign is not None:
+        from openbook.tokenizer import foreign
+
+        return foreign.run(settings, corpus, available, parallel, work, context, base)
     started = time.process_time()
     drawn = count(settings, corpus, available, work, context)
     words = {language: sample.read(work / COUNTED / f"{language}.npz") for language in drawn}

@@ -46,11 +46,13 @@ def run(
     tokens: "TokenSource",
     work: Path,
     context: Context,
+    initial: Path | None = None,
 ) -> Outcome:
-    """Train a model; see `openbook.train.session`."""
+    """Train a model, from the weights in the folder `initial` where the settings name any; see
+    `openbook.train.session`."""
     # Read by OpenMP when torch is first imported. Its threads otherwise spin while they wait for each other, and on a
     # machine with other work each then burns the time that the other needs: 4 to 20 times slower, measured.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from openbook.train.session import run
 
-    return run(model, settings, tokenizer, tokens, work, context)
+    return run(model, settings, tokenizer, tokens, work, context, initial=initial)

@@ -12,6 +12,7 @@ from openbook.books.record import read_record
 from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import Checkpoint, FinalModel, read_json
+from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
 from openbook.train.batches import TokenSource
 from openbook.train.muon import whole
@@ -57,10 +58,17 @@ class Replay:
 
 
 def replay(
-    run_folder: Path, first: int, last: int, tokenizer: TokenizerFacts, tokens: TokenSource, context: Context
+    run_folder: Path,
+    first: int,
+    last: int,
+    tokenizer: TokenizerFacts,
+    tokens: TokenSource,
+    context: Context,
+    initial: Path | None = None,
 ) -> Replay:
     """Rerun from the checkpoint after `first` steps (0: from the seed) to the one after `last` of a run's model.
 
+    `initial`: the folder that the run's weights came from, needed where it began with another model's and `first` is 0.
     Raises OpenbookError when there is no such checkpoint, or the first has no optimizer state any more.
     """
     folder = run_folder / "model"
@@ -78,9 +86,12 @@ def replay(
         )
     recorded = _arithmetic(end, last)
     settings_now = settings.model_copy(update={"compile": recorded["compiled"]})
+    if settings.initial is not None and start is not None:  # shape and names are all that is needed of it
+        initial = start.folder
+        settings_now = settings_now.model_copy(update={"initial": Origin.open(initial).digest})
     with with_threads(compute.threads(context.engine)):
         work = context.cache / "replay"
-        loop = build(model_settings, settings_now, tokenizer, tokens, work, context, Processes())
+        loop = build(model_settings, settings_now, tokenizer, tokens, work, context, Processes(), initial)
         if start is not None:
             start.restore(loop.stepper.model, loop.stepper.optimizer)
         # The steps as they were run in the end: what a later roll-back left out is left out from the start.

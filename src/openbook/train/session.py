@@ -16,10 +16,14 @@ from openbook.books.record import Outcome
 from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import FinalModel, write_json
+from openbook.model.config import TransformerConfig
+from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
+from openbook.model.transformer import Transformer
+from openbook.tokenizer.extension import Extension
 from openbook.train import arithmetic, distributed, state
 from openbook.train.batches import Batches, TokenSource
-from openbook.train.initial import initial_model
+from openbook.train.initial import check_start, continued_config, continued_model, initial_model
 from openbook.train.loop import PAGE, Loop
 from openbook.train.optimizer import Optimizer
 from openbook.train.peak import peak
@@ -68,6 +72,7 @@ def build(
     work: Path,
     context: Context,
     processes: Processes,
+    initial: Path | None = None,
 ) -> Loop:
     """Everything of a run before its first step: order, weights, optimizer, compiled blocks."""
     if settings.sequence > model.context:
@@ -77,10 +82,10 @@ def build(
         )
     processes.rows(settings.batch_rows)
     work.mkdir(parents=True, exist_ok=True)
-    config = model.config(tokenizer.vocabulary_size, tokenizer.bos)
+    config = shape(model, settings, tokenizer, initial)
     batches = Batches(tokens, settings, config.vocabulary, config.bos)
     device = arithmetic.choose_device()
-    transformer = initial_model(config, settings.seed).to(device)
+    transformer = start(config, settings, tokenizer, batches, initial, context, processes).to(device)
     arithmetic.set_compute(transformer, settings, device, context.progress)
     if processes.count > 1:
         distributed.shard(transformer, device)
@@ -95,6 +100,43 @@ def build(
     return Loop(work, identity, settings, config, tokenizer.folder, stepper, context.progress, chosen)
 
 
+def shape(
+    model: ModelSettings, settings: TrainSettings, tokenizer: TokenizerFacts, initial: Path | None
+) -> TransformerConfig:
+    """What the settings and the tokenizer ask for, or what the folder `initial` is and the tokenizer adds to it."""
+    if settings.initial is None:
+        return model.config(tokenizer.vocabulary_size, tokenizer.bos)
+    origin = Origin.open(initial) if initial is not None else None
+    if origin is None or origin.digest != settings.initial:
+        raise OpenbookError(
+            f"This run starts from the weights {settings.initial}, "
+            + (f"{initial} holds {origin.digest}." if origin else "and their folder was not given.")
+        )
+    extension = Extension.of(tokenizer.folder)
+    return continued_config(origin.config, tokenizer.vocabulary_size, tokenizer.bos, extension)
+
+
+def start(
+    config: TransformerConfig,
+    settings: TrainSettings,
+    tokenizer: TokenizerFacts,
+    batches: Batches,
+    initial: Path | None,
+    context: Context,
+    processes: Processes,
+) -> Transformer:
+    """The model before the first step. Weights taken over are first held against transformers on two rows of text."""
+    if initial is None:
+        return initial_model(config, settings.seed)
+    extension = Extension.of(tokenizer.folder)
+    if processes.first:
+        known = extension.first if extension else config.vocabulary
+        rows = torch.from_numpy(batches.rows(0, 0, min(2, settings.batch_rows)).ids[:, :128])
+        difference = check_start(initial, torch.where(rows < known, rows, config.bos))
+        context.progress.say(f"The weights taken over give the logits of transformers (within {difference:.1g}).")
+    return continued_model(initial, config, extension)
+
+
 def run(
     model: ModelSettings,
     settings: TrainSettings,
@@ -103,6 +145,7 @@ def run(
     work: Path,
     context: Context,
     processes: int | None = None,
+    initial: Path | None = None,
 ) -> Outcome:
     """Train in `work`, going on from what a killed run left there. `processes`: one for each graphics processor of this
     machine when not given; under torchrun, those that it started."""
@@ -124,10 +167,11 @@ def run(
                 "work": str(work.absolute()),
                 "cache": str(context.cache.absolute()),
                 "threads": threads,
+                "initial": str(initial.absolute()) if initial is not None else None,
             }
             distributed.tell(plan, arithmetic.choose_device())
         began = time.monotonic()
-        loop = build(model, settings, tokenizer, tokens, work, context, ours)
+        loop = build(model, settings, tokenizer, tokens, work, context, ours, initial)
         loop.peak = peak(arithmetic.choose_device(), loop.stepper.model.compute_dtype)
         prepared = time.monotonic() - began
         loop.run()

@@ -31,6 +31,10 @@ class TrainSettings(BaseModel):
     """700 when neither steps nor tokens are given."""
     tokens: int | None = Field(None, ge=1)
     """Instead of steps: rounded up to whole steps."""
+    tokens_per_parameter: float | None = Field(None, gt=0)
+    """Instead of both, in a recipe: `tokens` is this times the weights beside the embeddings."""
+    initial: str | None = None
+    """Folder of a Llama model in Hugging Face's form whose weights the run starts from; the record holds its digest."""
     batch_rows: int = Field(8, ge=1)
     micro_rows: int | None = Field(None, ge=1)
     """Rows computed at once; gradients are summed over them. Decides the last bits of the weights."""

@@ -34,6 +34,7 @@ def follow() -> None:
                 Path(plan["work"]),
                 context,
                 processes,
+                Path(plan["initial"]) if plan["initial"] else None,
             )
             loop.run()
 
