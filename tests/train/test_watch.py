@@ -200,4 +200,4 @@ def test_the_page_refreshes_itself_until_the_run_is_done(whole: Path, tokens: To
     page = tmp_path / "work" / "report.html"
     assert any(str(page) in line for line in said)
     assert '<meta http-equiv="refresh"' in page.read_text() and "5 of 20 steps" in page.read_text()
-    assert "http-equiv" not in (whole / "report.html").read_text()
+    assert 'http-equiv="refresh"' not in (whole / "report.html").read_text()
