@@ -1,5 +1,5 @@
-"""How many joules a piece of work took, where the machine lets its counters be read: RAPL of the processor packages, NVML
-of NVIDIA devices. Both count the whole machine, whoever else works on it."""
+"""How many joules a piece of work took, where the machine lets its counters be read: RAPL of the processor packages,
+NVML of NVIDIA devices. Both count the whole machine, whoever else works on it."""
 
 import ctypes
 import threading

@@ -14,8 +14,8 @@ from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
 from openbook.release import documents, tally
 from openbook.release import manifest as manifests
-from openbook.release.facts import people, terms
 from openbook.release.fact import Books
+from openbook.release.facts import people, terms
 from openbook.release.licenses import demand
 from openbook.release.settings import ReleaseSettings
 

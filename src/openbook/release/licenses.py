@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from openbook.errors import OpenbookError
 
@@ -86,8 +86,13 @@ class Lineage:
 
 @cache
 def table() -> tuple[License, ...]:
-    rows = tomllib.loads(files("openbook.release").joinpath("licenses.toml").read_text(encoding="utf-8"))["license"]
-    return tuple(License(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows)
+    text = files("openbook.release").joinpath("licenses.toml").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = tomllib.loads(text)["license"]
+    return tuple(_row(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows)
+
+
+def _row(**values: Any) -> License:
+    return License(**values)
 
 
 def look_up(identifier: str) -> License | None:

@@ -1,10 +1,11 @@
-"""What goes beside the documents for programs to read: the model card's front matter, mof.yml, and anchors of the rest."""
+"""What goes beside the documents for programs to read: front matter of the model card, mof.yml, anchors of the rest."""
 
 import json
 from typing import Any
 
 from openbook.languages import LANGUAGES
 from openbook.release.documents import render
+from openbook.release.documents.layout import DOCUMENTS
 from openbook.release.documents.texts import texts
 from openbook.release.fact import Fact, anchors_of, pointer
 from openbook.release.facts import Facts
@@ -49,7 +50,7 @@ def readme(facts: Facts) -> str:
     lines += ["pipeline_tag: text-generation", "library_name: transformers", "tags:", "- openbook", "---", ""]
     name = known["name"].value
     links = "Other documents of this release, in seven languages: " + ", ".join(
-        f"[{texts('en')('documents', one)}](documents/en/{one}.html)" for one in render.DOCUMENTS
+        f"[{texts('en')('documents', one)}](documents/en/{one}.html)" for one in DOCUMENTS
     )
     body = render.markdown("model-card", facts, "en", up="", title=False)
     return "\n".join(lines) + f"# {name}\n\n{body}\n{links}.\n"
@@ -68,7 +69,8 @@ def mof_yml(facts: Facts) -> str:
     lines = ["framework:", "  name: 'Model Openness Framework'", "  version: '1.0'", "  date: '2024-12-15'", "release:"]
     for key, name in (("name", "name"), ("version", "version"), ("date", "market_date"), ("license", "license"),
                       ("architecture", "architecture"), ("producer", "provider"), ("contact", "contact"),
-                      ("repository", "url"), ("class", "mof_class"), ("missing_for_next_class", "mof_missing")):  # fmt: skip
+                      ("repository", "url"), ("class", "mof_class"),
+                      ("missing_for_next_class", "mof_missing")):  # fmt: skip
         lines.append(line("  ", key, known[name]))
     lines += ["  type: 'language'", "  components:"]
     for component, included, where, license, _ in facts.tables["mof"].rows:

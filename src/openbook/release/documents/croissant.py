@@ -87,7 +87,7 @@ def croissant(release: Path, facts: Facts) -> dict[str, Any]:
                 "@type": "cr:RecordSet",
                 "@id": "documents",
                 "name": "documents",
-                "description": "The id of every document of the corpus: SHA-256 over its source record and its payload.",
+                "description": "The id of every document of the corpus: SHA-256 over source record and payload.",
                 "field": [
                     {
                         "@type": "cr:Field",

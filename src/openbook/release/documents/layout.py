@@ -1,4 +1,4 @@
-"""Which facts stand in which document, in which order: layouts/*.toml, and the one tree that all forms are written from."""
+"""Which facts stand in which document, in which order: layouts/*.toml as the one tree that all forms are made of."""
 
 import tomllib
 from collections.abc import Iterator

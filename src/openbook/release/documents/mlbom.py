@@ -13,8 +13,8 @@ WEIGHTS = "model/model.safetensors"
 
 
 def mlbom(release: Path, facts: Facts) -> dict[str, Any]:
-    """The content of mlbom.cdx.json, with facts in the place of values. No clock: its serial number is that of the model
-    and the corpus."""
+    """The content of mlbom.cdx.json, with facts in the place of values. No clock: its serial number is made of the
+    roots of model and corpus."""
     known = facts.facts
     serial = uuid.uuid5(uuid.NAMESPACE_URL, f"openbook:{known['model_root'].value}:{known['corpus_root'].value}")
     sources = facts.tables["sources"].rows

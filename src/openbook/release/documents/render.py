@@ -1,5 +1,6 @@
 """A document as HTML, Markdown and JSON: one tree, three forms, every figure with a link to its record."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -88,7 +89,7 @@ def _md_link(part: Part, up: str) -> str:
 def _md_escape(text: str) -> str:
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
+    return re.sub(r"\s+", " ", text)
 
 
 def tree(document: str, facts: Facts) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 from openbook.release.fact import Fact, Value
 
 LANGUAGES = {
-    "en": "English", "fr": "Français", "de": "Deutsch", "es": "Español", "it": "Italiano", "pl": "Polski", "cs": "Čeština",
+    "en": "English", "fr": "Français", "de": "Deutsch", "es": "Español", "it": "Italiano", "pl": "Polski",
+    "cs": "Čeština",
 }  # fmt: skip
 SEPARATORS = {
     "en": (",", "."), "fr": ("\u202f", ","), "de": (".", ","), "es": ("\u202f", ","), "it": (".", ","),
@@ -50,7 +51,7 @@ class Texts:
         return self.tables[table][key]
 
     def number(self, value: int | float) -> str:
-        """Thousands apart; three to four significant digits of a fraction; powers of ten beyond 10^12 and below 10^-3."""
+        """Thousands apart; about four digits of a fraction; powers of ten from 10^12 on and below 10^-3."""
         thousands, decimal = SEPARATORS[self.language]
         if isinstance(value, float) and (not math.isfinite(value) or (value and not 1e-3 <= abs(value) < 1e12)):
             if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What the model was trained on: sources, sizes, languages, licenses, reservations, dates, what was left out and why."""
+"""What the model was trained on: sources, sizes, languages, licenses, reservations, dates, what was left out."""
 
 from datetime import datetime
 
@@ -6,11 +6,13 @@ from openbook.languages import LANGUAGES
 from openbook.release.fact import NOT_APPLICABLE, Books, Fact, Table, anchor, derived, sentence
 
 STATISTICS, CORPUS, SOURCES, TOKENS, ANNOTATED = (
-    "corpus/statistics.json", "records/corpus.json", "records/sources.json", "records/tokens.json", "records/annotated.json",
+    "corpus/statistics.json", "records/corpus.json", "records/sources.json", "records/tokens.json",
+    "records/annotated.json",
 )  # fmt: skip
 INDEX = "corpus/index.json"
 MOST_BINS = ((1e9, "size_below_1b"), (10e12, "size_1b_10t"), (float("inf"), "size_above_10t"))
 """Bins of the AI Office's template for text, in tokens."""
+NAMED = "the name of the entry"
 MOST_DOMAINS_SHOWN = 1000
 CATEGORIES = {
     "public": "public", "licensed": "licensed", "third party": "third_party", "crawled": "crawled",
@@ -64,12 +66,12 @@ def _languages(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -
     for code, language in LANGUAGES.items():
         if language.standing == "official":
             there = code in covered
-            where = anchor(INDEX, "languages", code) if there else anchor(INDEX, "languages")
+            place = anchor(INDEX, "languages", code) if there else anchor(INDEX, "languages")
             rows.append((
                 Fact(f"{language.own_name} ({code})"),
-                Fact(there, (where,), "whether the language has documents in the corpus"),
-                books.fact(INDEX, "languages", code, "documents") if there else Fact(0, (where,), "no entry"),
-                books.fact(INDEX, "languages", code, "bytes") if there else Fact(0, (where,), "no entry"),
+                Fact(there, (place,), "whether the language has documents in the corpus"),
+                books.fact(INDEX, "languages", code, "documents") if there else Fact(0, (place,), "no entry"),
+                books.fact(INDEX, "languages", code, "bytes") if there else Fact(0, (place,), "no entry"),
             ))  # fmt: skip
     tables["eu_languages"] = Table(("language", "covered", "documents", "bytes"), tuple(rows))
     official = [code for code, one in LANGUAGES.items() if one.standing == "official"]
@@ -130,7 +132,8 @@ def _table_of(
             for fact in (books.fact(STATISTICS, "sources", name, key) for key in ("first", "last"))
         )
         rows.append((
-            books.fact(SOURCES, "settings", "sources", at, "name"), books.fact(SOURCES, "settings", "sources", at, "kind"),
+            books.fact(SOURCES, "settings", "sources", at, "name"),
+            books.fact(SOURCES, "settings", "sources", at, "kind"),
             _where(books, at, one), licensed, count["documents"], count["bytes"], *dates,
         ))  # fmt: skip
     return Table(("source", "kind", "where", "license", "documents", "bytes", "first_date", "last_date"), tuple(rows))
@@ -149,7 +152,7 @@ def _rights(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> N
         names = list(books.get(STATISTICS, key) or {})
         rows = tuple(
             (
-                Fact(name, (anchor(STATISTICS, key, name),)),
+                Fact(name, (anchor(STATISTICS, key, name),), NAMED),
                 books.fact(STATISTICS, key, name, "documents"),
                 books.fact(STATISTICS, key, name, "bytes"),
             )
@@ -160,7 +163,7 @@ def _rights(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> N
     tables["reservations"] = Table(
         ("reservation", "documents"),
         tuple(
-            (Fact(n, (anchor(STATISTICS, "reservations", n),)), books.fact(STATISTICS, "reservations", n))
+            (Fact(n, (anchor(STATISTICS, "reservations", n),), NAMED), books.fact(STATISTICS, "reservations", n))
             for n in names
         ),
     )
@@ -228,7 +231,7 @@ def _processing(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) 
     tables["rejected"] = Table(
         ("rule", "pages"),
         tuple(
-            (Fact(rule, (anchor(STATISTICS, "rejected", rule),)), books.fact(STATISTICS, "rejected", rule))
+            (Fact(rule, (anchor(STATISTICS, "rejected", rule),), NAMED), books.fact(STATISTICS, "rejected", rule))
             for rule in rules
         ),
     )
@@ -244,6 +247,6 @@ def _processing(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) 
         Fact(sum(replaced.values()), (anchor(STATISTICS, "personal_data_replaced"),), "sum over the kinds")
         if replaced is not None
         else Fact()
-    )  # noqa: E501
+    )
     facts["personal_data"] = sentence("personal_data", kinds=kinds, count=total)
     facts["unsuitable"] = sentence("unsuitable", rejected=facts["rejected"], profile=books.fact(*asked, "profile"))

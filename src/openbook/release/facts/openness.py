@@ -1,4 +1,4 @@
-"""How open the release is by two published measures: the Open Source AI Definition 1.0 and the Model Openness Framework."""
+"""How open the release is by two published measures: Open Source AI Definition 1.0, Model Openness Framework."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,8 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         place, anchors = there[one.key]
         under = Fact("Apache-2.0", code.anchors, "the license of Openbook") if one.kind == "code" else facts["license"]
         rows.append((
-            Fact(text=one.key), Fact(place is not None, anchors), Fact(place) if place else Fact(text="none"),
+            Fact(text=one.key), Fact(place is not None, anchors, "whether it is given out"),
+            Fact(place, anchors, "where it is") if place else Fact(text="none"),
             under if place else Fact(text="none"), Fact(text=CLASSES.get(one.level, "mof_optional")),
         ))  # fmt: skip
     tables["mof"] = Table(("component", "included", "where", "license", "needed_for"), tuple(rows))
@@ -98,7 +99,7 @@ def _where(books: Books, key: str) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _osaid(books: Books, facts: dict[str, Fact], open_weights: bool) -> None:
-    """Items of the definition's checklist that the books can answer; whether a release meets it, a person must judge."""
+    """Items of the definition's checklist that the books can answer; whether it is met, a person must judge."""
     statistics = ("corpus/statistics.json",)
     sources = books.fact("records/sources.json", "settings", "sources")
     described = books.get(*statistics, "sources") is not None and sources.recorded

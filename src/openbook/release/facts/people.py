@@ -28,7 +28,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     facts["continuously_trained"] = books.fact(FILE, "release", "continuously_trained")
     base = books.get(FILE, "release", "base_model")
     facts["base_model"] = (
-        Fact(_model(base), (anchor(FILE, "release", "base_model"),))
+        Fact(_model(base), (anchor(FILE, "release", "base_model"),), "name, license, address")
         if base
         else Fact(anchors=(anchor(FILE, "release", "base_model"),), text="no_base_model")
     )
@@ -36,7 +36,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     for key in ("name", "purpose", "behavior"):
         said = tuple(f"{one['name']}: {one[key]}" if key != "name" else one[key] for one in crawlers if one.get(key))
         where = tuple(anchor(FILE, "release", "crawlers", at, key) for at, one in enumerate(crawlers) if one.get(key))
-        facts[f"crawler_{key}"] = Fact(said, where) if said else Fact()
+        facts[f"crawler_{key}"] = Fact(said, where, "each with the name of the crawler") if said else Fact()
     teachers = books.get(FILE, "release", "teachers") or []
     for key, on_the_market in (("teachers_on_the_market", True), ("teachers_other", False)):
         chosen = [(at, one) for at, one in enumerate(teachers) if one["on_the_market"] == on_the_market]

@@ -30,7 +30,8 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         ]
         rows.append((
             Fact(_name(code)), books.fact(INDEX, "languages", code, "documents"),
-            books.fact(INDEX, "languages", code, "bytes"), *price, *bits, books.fact(PARITY, "languages", code, "relative"),
+            books.fact(INDEX, "languages", code, "bytes"), *price, *bits,
+            books.fact(PARITY, "languages", code, "relative"),
         ))  # fmt: skip
     tables["evaluation"] = Table(
         ("language", "documents", "bytes", "bytes_per_token", "tokens_to_english", "bits_per_byte", "low", "high",

@@ -48,7 +48,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         terms = look_up(options(one.license)[0][0]) if one.license else None
         place = _place(books, one)
         rows.append((
-            Fact(one.role, place), Fact(one.name, place), Fact(one.license, place),
+            Fact(one.role, place, method), Fact(one.name, place, method), Fact(one.license, place, method),
             Fact(terms.kind if terms else None, place, method), Fact(terms.source if terms else None, place, method),
         ))  # fmt: skip
     tables["lineage"] = Table(("role", "input", "license", "terms", "terms_source"), tuple(rows))

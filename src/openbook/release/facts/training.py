@@ -22,7 +22,8 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
 
 def _model(books: Books, facts: dict[str, Fact]) -> None:
     for key, name in (("architecture", "model_type"), ("layers", "num_hidden_layers"), ("width", "hidden_size"),
-                      ("heads", "num_attention_heads"), ("kv_heads", "num_key_value_heads"), ("vocabulary", "vocab_size"),
+                      ("heads", "num_attention_heads"),
+                      ("kv_heads", "num_key_value_heads"), ("vocabulary", "vocab_size"),
                       ("feed_forward", "intermediate_size"), ("context", "max_position_embeddings")):  # fmt: skip
         facts[key] = books.fact(CONFIG, name)
     facts["parameters"] = books.fact(MODEL, "counts", "weights")
@@ -78,7 +79,11 @@ def _surroundings(books: Books, facts: dict[str, Fact], tables: dict[str, Table]
     tables["libraries"] = Table(
         ("library", "version"),
         tuple(
-            (Fact(n, (anchor(MODEL, "code", "libraries", n),)), books.fact(*code, "libraries", n)) for n in libraries
+            (
+                Fact(n, (anchor(MODEL, "code", "libraries", n),), "the name of the entry"),
+                books.fact(*code, "libraries", n),
+            )
+            for n in libraries
         ),
     )
     rows = []
@@ -97,7 +102,7 @@ def _surroundings(books: Books, facts: dict[str, Fact], tables: dict[str, Table]
 
 
 def _operations(books: Books, facts: dict[str, Fact]) -> None:
-    """Counted from the shape of the model: 6 a weight and token, and the attention (TransformerConfig.training_flops)."""
+    """Counted from the model's shape: 6 a weight and token, and the attention (TransformerConfig.training_flops)."""
     shape = books.json(CONFIG)
     tokens, sequence = facts["tokens_seen"], facts["sequence"]
     if not shape or not tokens.recorded or not sequence.recorded:
@@ -111,7 +116,7 @@ def _operations(books: Books, facts: dict[str, Fact]) -> None:
 
 
 def _energy(books: Books, facts: dict[str, Fact]) -> None:
-    """Measured where every step's record holds counters; else processor seconds times the watts that the recipe states."""
+    """Measured where every step's record holds counters; else processor seconds times the watts of the recipe."""
     files = [f"records/{step}.json" for step in STEPS if books.json(f"records/{step}.json")]
     measured = [books.get(file, "measures", "energy") for file in files]
     if files and all(measured):
