@@ -146,7 +146,7 @@ def test_nothing_that_a_book_can_tell_is_open_and_the_grades_are_beaten(silent: 
 
 def test_operations_are_counted_and_energy_names_its_method(told: Path) -> None:
     facts = gather_facts(told).facts
-    # A layer: queries and output 64 x 64 each, keys and values 64 x 32 each, three matrices of 64 x 128; the head 500 x 64.
+    # A layer: queries and output 64 x 64 each, keys and values 64 x 32 each, three of 64 x 128; head 500 x 64.
     by_hand = 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128) + 500 * 64
     assert facts["flops"].value == (6 * by_hand + 6 * 2 * 2 * 32 * 64) * 15_360
     assert facts["energy"].value == pytest.approx(7 * 20.0 * 10 / 3.6e9)
