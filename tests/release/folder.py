@@ -25,7 +25,7 @@ def record(step: str, **facts: Any) -> dict[str, Any]:
     return {
         "step": step, "root": step[0] * 64, "roots": {}, "settings": {}, "counts": {}, "measures": {}, "inputs": {},
         "started": "2026-11-20T10:00:00Z", "seconds": 12.5, "cpu_seconds": 20.0, "files": {},
-        "machine": {"processor": "a processor", "cores": 2, "memory_bytes": 8_000_000_000},
+        "machine": {"processor": "a processor", "architecture": "x86_64", "cores": 2, "memory_bytes": 8_000_000_000},
         "code": {"openbook": "0.1.0", "git": {"commit": "c" * 40, "changed": False}, "python": "3.11.7",
                  "libraries": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}},
     } | facts  # fmt: skip

@@ -166,6 +166,17 @@ def test_measured_energy_is_preferred(tmp_path: Path) -> None:
     assert facts["energy_method"].text == "energy_measured"
 
 
+def test_energy_of_a_device_is_never_guessed_from_processor_seconds(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, SAID)
+    path = folder / "records/model.json"
+    record = json.loads(path.read_text())
+    record["measures"]["arithmetic"]["device"] = "a device"
+    path.write_text(json.dumps(record))
+    facts = gather_facts(folder).facts
+    assert not facts["energy"].recorded and not facts["energy_method"].recorded
+    assert facts["processor"].value == ("a processor", "a device")
+
+
 def test_the_three_redactions_show_what_their_readers_may_see(told: Path) -> None:
     facts = gather_facts(told)
     shown = {

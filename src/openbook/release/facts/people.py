@@ -25,6 +25,8 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     for key in ("previous_version", "representative", "acceptable_use"):
         if facts[key].value == "none":
             facts[key] = Fact(anchors=facts[key].anchors, text="none")
+    if not facts["comments"].recorded:
+        facts["comments"] = Fact(text="none")  # nobody owes a comment
     facts["continuously_trained"] = books.fact(FILE, "release", "continuously_trained")
     base = books.get(FILE, "release", "base_model")
     facts["base_model"] = (

@@ -65,6 +65,9 @@ def _surroundings(books: Books, facts: dict[str, Fact], tables: dict[str, Table]
     facts["cores"] = books.fact(*machine, "cores")
     facts["memory"] = books.fact(*machine, "memory_bytes")
     facts["device"] = books.fact(MODEL, "measures", "arithmetic", "device")
+    if _accelerated(books):
+        both = (str(facts["processor"].value), str(facts["device"].value))
+        facts["processor"] = derived(both, "processor and device", facts["processor"], facts["device"])
     facts["processes"] = books.fact(MODEL, "measures", "arithmetic", "processes")
     facts["hardware"] = sentence("hardware", processor=facts["processor"], cores=facts["cores"], memory=facts["memory"])
     code = (MODEL, "code")
@@ -119,18 +122,24 @@ def _energy(books: Books, facts: dict[str, Fact]) -> None:
     """Measured where every step's record holds counters; else processor seconds times the watts of the recipe."""
     files = [f"records/{step}.json" for step in STEPS if books.json(f"records/{step}.json")]
     measured = [books.get(file, "measures", "energy") for file in files]
-    if files and all(measured):
+    devices = not _accelerated(books) or "nvml_joules" in (books.get(MODEL, "measures", "energy") or {})
+    if files and all(measured) and devices:
         joules = sum(value for one in measured for value in one.values())
         where = tuple(anchor(file, "measures", "energy") for file in files)
         facts["energy"] = Fact(joules / JOULES_PER_MWH, where, "joules of all counters and steps over 3.6e9")
         kinds = tuple(sorted({name.split("_")[0].upper() for one in measured for name in one}))
         facts["energy_method"] = sentence("energy_measured", counters=Fact(kinds, where, "kinds of counters"))
         return
-    device = str(facts["device"].value or "")
     watts, seconds = books.fact(SAID, "release", "watts_per_core"), facts["all_cpu_seconds"]
-    if device.startswith(("NVIDIA", "cuda")) or not seconds.recorded or not watts.recorded:
+    if _accelerated(books) or not seconds.recorded or not watts.recorded:
         facts["energy"], facts["energy_method"] = Fact(), Fact()  # processor seconds say nothing of a device's power
         return
     value = float(str(seconds.value)) * float(str(watts.value)) / JOULES_PER_MWH
     facts["energy"] = derived(value, "processor seconds x watts a core / 3.6e9", seconds, watts)
     facts["energy_method"] = sentence("energy_estimated", seconds=seconds, watts=watts)
+
+
+def _accelerated(books: Books) -> bool:
+    """Whether the training ran on a device of its own; on a processor its name is the machine's architecture."""
+    device = books.get(MODEL, "measures", "arithmetic", "device")
+    return device is not None and device != books.get(MODEL, "machine", "architecture")
