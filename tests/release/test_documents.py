@@ -247,9 +247,9 @@ def test_the_bill_of_materials_is_valid_by_the_schema_of_cyclonedx(told: Path, s
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
     for folder in (told, silent):
-        text = (folder / "documents/mlbom.cdx.json").read_text()
-        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        assert validator.validate_str((folder / "documents/mlbom.cdx.json").read_text()) is None
 
 
 def test_companions_have_an_anchor_for_every_figure_from_the_books(told: Path) -> None:
