@@ -29,6 +29,7 @@ from openbook.books.record import (
     read_record,
     write_record,
 )
+from openbook.compute.energy import Meter
 from openbook.context import Context
 from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.corpus.samples import listing
@@ -202,14 +203,37 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 provenance(exported, Corpus.open(f["corpus"])),
             ),
         ),
-        step(
-            "release",
-            release.VERSION,
-            {"release": recipe.release, "name": recipe.name, "description": recipe.description},
-            ["sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export"],
-            lambda f, work, context: release.run(recipe.release, recipe.name, recipe.description, f, work, context),
-        ),
+        release_step(recipe.release, recipe.name, recipe.description),
     ]
+
+
+def release_step(said: release.ReleaseSettings, name: str, description: str) -> Step:
+    return Step(
+        release.STEP,
+        release.VERSION,
+        {"release": dump(said), "name": name, "description": description},
+        STEPS[: STEPS.index(release.STEP)],
+        lambda f, work, context: release.run(said, name, description, f, work, context),
+        {},
+    )
+
+
+def release_again(run_folder: Path, context: Context, recipe: Recipe | None = None) -> Record:
+    """Build the release of a finished run anew, with what `recipe` says, or what its last release was told.
+
+    Raises OpenbookError when a step before it is missing, or when there is neither recipe nor release.
+    """
+    with store.lock(run_folder):
+        if recipe:
+            step = release_step(recipe.release, recipe.name, recipe.description)
+        elif beside(run_folder / release.STEP).exists():
+            told = read_step(run_folder / release.STEP).settings
+            said = release.ReleaseSettings.model_validate(told["release"])
+            step = release_step(said, told["name"], told["description"])
+        else:
+            raise OpenbookError(f"{run_folder} has no release yet: name its recipe with --recipe.")
+        store.recover(run_folder / step.name)
+        return execute(step, run_folder, context)
 
 
 def provenance(settings: export.ExportSettings, corpus: Corpus) -> export.Provenance:
@@ -312,7 +336,9 @@ def execute(step: Step, run_folder: Path, context: Context) -> Record:
     work = prepare_work(artifact, key)
     clock = Clock()
     lent = replace(context, previous=Previous.of(artifact))
-    outcome = step.run({name: run_folder / name for name in step.inputs}, work, lent)
+    with Meter() as meter:
+        outcome = step.run({name: run_folder / name for name in step.inputs}, work, lent)
+        context.engine.rest()
     store.remove_leftovers(work)
     files = hash_files(work)
     record = Record(
@@ -331,7 +357,7 @@ def execute(step: Step, run_folder: Path, context: Context) -> Record:
         root=rooted(files, outcome.unrooted),
         roots=outcome.roots,
         counts=outcome.counts,
-        measures=outcome.measures,
+        measures=outcome.measures | meter.measures(),
     )
     if step.name == release.STEP:
         write_record(beside(artifact), record)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openbook.books import Outcome
     from openbook.context import Context
 
-VERSION = 1
+VERSION = 2
 STEP = "release"
 
 
@@ -29,4 +29,24 @@ def run(
     return build(settings, name, description, artifacts, work, context)
 
 
-__all__ = ["STEP", "VERSION", "ReleaseSettings", "run", "verify"]
+def missing_of(folder: "Path") -> dict[str, str]:
+    """Field that the documents of a release print as `not recorded` -> how it can be told.
+
+    Raises OpenbookError when the folder holds no evidence.
+    """
+    from openbook.errors import OpenbookError
+    from openbook.release.fact import Books
+    from openbook.release.facts import FILE
+
+    evidence = Books(folder).json(FILE)
+    if evidence is None:
+        raise OpenbookError(f"{folder} holds no {FILE}: build the release again, with openbook release RUN.")
+    crawlers = dict.fromkeys(("crawler_name", "crawler_purpose", "crawler_behavior"), "release.crawlers")
+    said = {key: f"release.{key}" for key in ReleaseSettings.model_fields} | crawlers
+    return {
+        key: f"say it in the recipe: {said[key]}" if key in said else "no record of this run holds it"
+        for key in evidence["missing"]
+    }
+
+
+__all__ = ["STEP", "VERSION", "ReleaseSettings", "missing_of", "run", "verify"]

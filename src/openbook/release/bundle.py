@@ -1,8 +1,10 @@
 """How a release folder is put together from a run's artifacts."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from openbook.books import Outcome, read_record
 from openbook.books.store import atomic_path, write_bytes
@@ -10,11 +12,21 @@ from openbook.context import Context
 from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
+from openbook.release import documents, tally
 from openbook.release import manifest as manifests
-from openbook.release.documents.model_card import model_card
-from openbook.release.evidence import gather
+from openbook.release.fact import Books
+from openbook.release.facts import people, terms
+from openbook.release.licenses import demand
 from openbook.release.settings import ReleaseSettings
 
+TABLES = {
+    ("corpus", "index.json"): "corpus/index.json",
+    ("tokenizer", "report.json"): "reports/tokenizer.json",
+    ("sources", "packages.json"): "sources/packages.json",
+    ("sources", "files.jsonl"): "sources/files.jsonl",
+    ("sources", "origins.json"): "sources/origins.json",
+}
+"""File of a step that documents cite, where it was made -> its name in the release."""
 REPORTS = {"corpus": "corpus", "tokenizer": "tokenizer", "model": "training", "evaluation": "evaluation"}
 """Step whose report.html is handed on -> the name it gets."""
 SERVED = "gguf/model-f16.gguf"
@@ -38,8 +50,7 @@ def build(
             bar.advance()
         corpus = Corpus.open(artifacts["corpus"])
         write_document_ids(corpus, work / "corpus" / "document-ids.txt")
-        card = model_card(settings, name, description, gather(artifacts, records))
-        write_bytes(work / "README.md", card.encode())
+        write_evidence(settings, name, description, corpus, records["sources"].settings["sources"], work)
         serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
         manifest = manifests.write(
             work,
@@ -66,6 +77,7 @@ def _files(artifacts: Mapping[str, Path]) -> dict[Path, str]:
         path = artifacts[step] / "report.html"
         if path.exists():
             files[path] = f"reports/{report}.html"
+    files |= {artifacts[s] / n: target for (s, n), target in TABLES.items() if (artifacts[s] / n).exists()}
     missing = [path for path in files if not path.exists()]
     if missing:
         raise OpenbookError(f"a release needs {missing[0]}, which is not there: run the recipe again.")
@@ -86,3 +98,28 @@ def write_document_ids(corpus: Corpus, path: Path) -> None:
     ids = sorted(row["id"] for code in corpus.languages for row in corpus.documents(code, split=None, columns=["id"]))
     with atomic_path(path) as temporary:
         temporary.write_text("".join(f"{identifier}\n" for identifier in ids))
+
+
+def write_evidence(
+    settings: ReleaseSettings,
+    name: str,
+    description: str,
+    corpus: Corpus,
+    sources: list[dict[str, Any]],
+    work: Path,
+) -> None:
+    """What was said and what was counted, then evidence and documents, which are derived from the folder alone.
+
+    Raises OpenbookError when the release may not be given out under the license that the recipe names.
+    """
+    said = {"name": name, "description": description, "release": settings.model_dump(mode="json")}
+    write_json(work / people.FILE, said)
+    write_json(work / tally.FILE, tally.statistics(corpus, settings, sources))
+    if settings.license:
+        demand(terms.lineage(Books(work)), settings.license, name)
+    documents.write(work)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Keys in the order of `value`: tables are sorted by size."""
+    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n")

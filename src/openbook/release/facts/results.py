@@ -1,0 +1,77 @@
+"""What the evaluation measured, language by language, with intervals, and what the books show of the model's limits."""
+
+from openbook.languages import LANGUAGES
+from openbook.release.fact import Books, Fact, Table, anchor, sentence
+
+BITS, PARITY, TOKENIZER, INDEX = (
+    "reports/bits.json",
+    "reports/parity.json",
+    "reports/tokenizer.json",
+    "corpus/index.json",
+)
+THIN = 500_000
+"""Bytes of text; a language with less is named among the limits."""
+
+
+def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
+    prices = {one["language"]: at for at, one in enumerate(books.get(TOKENIZER, "prices") or [])}
+    covered = books.get(INDEX, "languages") or {}
+    order = sorted(covered, key=lambda code: (covered[code]["bytes"], code))
+    rows = []
+    for code in order:
+        at = prices.get(code)
+        price = [
+            books.fact(TOKENIZER, "prices", at, key) if at is not None else Fact()
+            for key in ("bytes_per_token", "relative_to_english")
+        ]
+        bits = [
+            books.fact(BITS, "languages", code, key)
+            for key in ("bits_per_byte", "low", "high", "documents", "baseline")
+        ]
+        rows.append((
+            Fact(_name(code)), books.fact(INDEX, "languages", code, "documents"),
+            books.fact(INDEX, "languages", code, "bytes"), *price, *bits,
+            books.fact(PARITY, "languages", code, "relative"),
+        ))  # fmt: skip
+    tables["evaluation"] = Table(
+        ("language", "documents", "bytes", "bytes_per_token", "tokens_to_english", "bits_per_byte", "low", "high",
+         "evaluated", "baseline", "parity"), tuple(rows),
+    )  # fmt: skip
+    facts["evaluated_languages"] = books.fact("records/evaluation.json", "counts", "languages")
+    facts["evaluated_documents"] = books.fact("records/evaluation.json", "counts", "documents")
+    asked = ("records/evaluation.json", "settings", "evaluate")
+    facts["evaluation_method"] = sentence(
+        "evaluation_method", languages=facts["evaluated_languages"], documents=facts["evaluated_documents"],
+        resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
+    )  # fmt: skip
+    _limits(books, facts, covered)
+
+
+def _limits(books: Books, facts: dict[str, Fact], covered: dict[str, dict[str, int]]) -> None:
+    thin = [code for code in sorted(covered) if covered[code]["bytes"] < THIN]
+    where = tuple(anchor(INDEX, "languages", code, "bytes") for code in thin) or (anchor(INDEX, "languages"),)
+    names = tuple(_name(code) for code in thin)
+    facts["thin_languages"] = (
+        Fact(names, where, f"under {THIN} bytes of text") if thin else Fact(anchors=where, text="none")
+    )
+    absent = tuple(_name(code) for code in LANGUAGES if code not in covered)
+    known = (anchor(INDEX, "languages"),)
+    facts["absent_languages"] = (
+        Fact(absent, known, "languages of the program's table without a document")
+        if absent
+        else Fact(anchors=known, text="none")
+    )
+    bits = books.get(BITS, "languages") or {}
+    worse = [code for code in sorted(bits) if (bits[code].get("baseline") or 99) <= bits[code]["bits_per_byte"]]
+    places = tuple(anchor(BITS, "languages", code, "bits_per_byte") for code in worse)
+    facts["below_baseline"] = (
+        Fact(tuple(_name(code) for code in worse), places, "bits per byte no better than a general compressor's")
+        if worse
+        else Fact(anchors=(anchor(BITS, "languages"),), text="none")
+        if bits
+        else Fact()
+    )
+
+
+def _name(code: str) -> str:
+    return f"{LANGUAGES[code].own_name} ({code})" if code in LANGUAGES else code
