@@ -73,6 +73,7 @@ def _files(artifacts: Mapping[str, Path]) -> dict[Path, str]:
     files[artifacts["export"] / "check.json"] = "reports/export-check.json"
     files[artifacts["evaluation"] / "bits.json"] = "reports/bits.json"
     files[artifacts["evaluation"] / "parity.json"] = "reports/parity.json"
+    files[artifacts["evaluation"] / "memorization.json"] = "reports/memorization.json"
     for step, report in REPORTS.items():
         path = artifacts[step] / "report.html"
         if path.exists():

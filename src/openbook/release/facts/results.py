@@ -3,9 +3,10 @@
 from openbook.languages import LANGUAGES
 from openbook.release.fact import Books, Fact, Table, anchor, sentence
 
-BITS, PARITY, TOKENIZER, INDEX = (
+BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/bits.json",
     "reports/parity.json",
+    "reports/memorization.json",
     "reports/tokenizer.json",
     "corpus/index.json",
 )
@@ -44,7 +45,24 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         "evaluation_method", languages=facts["evaluated_languages"], documents=facts["evaluated_documents"],
         resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
     )  # fmt: skip
+    tables["memorization"] = _memorization(books)
     _limits(books, facts, covered)
+
+
+def _memorization(books: Books) -> Table:
+    """How many trained passages the model writes on word for word, with the longest prefix that was given."""
+    columns = ("language", "given", "passages", "verbatim", "low", "high", "longest_run", "held_out_run")
+    rows = []
+    for code, row in sorted((books.get(MEMORIZATION, "languages") or {}).items()):
+        measured = [prefix for prefix, figures in row["trained"].items() if figures["n"]]
+        if not measured:
+            continue
+        own = ("languages", code, "trained", measured[-1])
+        cells = [books.fact(MEMORIZATION, *own, key) for key in ("n", "verbatim", "low", "high", "longest")]
+        held = books.fact(MEMORIZATION, "languages", code, "held_out", measured[-1], "longest")
+        given = Fact(int(measured[-1]), (anchor(MEMORIZATION, "languages", code, "trained"),))
+        rows.append((Fact(_name(code)), given, *cells, held))
+    return Table(columns, tuple(rows))
 
 
 def _limits(books: Books, facts: dict[str, Fact], covered: dict[str, dict[str, int]]) -> None:
