@@ -13,7 +13,9 @@ from openbook.model import final_checkpoint
 from openbook.release import manifest as manifests
 from openbook.release.documents.model_card import model_card
 from openbook.release.evidence import gather
+from openbook.release.keys import write_keys
 from openbook.release.settings import ReleaseSettings
+from openbook.release.standalone import write_verifier
 
 REPORTS = {"corpus": "corpus", "tokenizer": "tokenizer", "model": "training", "evaluation": "evaluation"}
 """Step whose report.html is handed on -> the name it gets."""
@@ -38,6 +40,8 @@ def build(
             bar.advance()
         corpus = Corpus.open(artifacts["corpus"])
         write_document_ids(corpus, work / "corpus" / "document-ids.txt")
+        keys = write_keys(corpus, work)
+        write_verifier(work)
         card = model_card(settings, name, description, gather(artifacts, records))
         write_bytes(work / "README.md", card.encode())
         serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
@@ -48,6 +52,7 @@ def build(
             kind="base",
             languages=corpus.languages,
             corpus_root=corpus.root,
+            keys=keys,
             roots={step: record.root for step, record in records.items()},
         )
     size = sum(entry.size for entry in manifest.files.values())
