@@ -160,15 +160,38 @@ def _read_records(folder: Path, manifest: Mapping[str, Any], problems: list[str]
         path = folder / "records" / f"{step}.json"
         try:
             record = read_json_file(path)
-            files, unrooted = record["files"], record["unrooted"]
-            {name: (entry["sha256"], entry["size"]) for name, entry in files.items()}
-            dict(record["inputs"]), dict(record["counts"]), dict(record["roots"]), list(unrooted), record["settings"]
-            record["step"], record["version"], record["root"], record["identity"]
-        except (OSError, OpenbookError, KeyError, TypeError, ValueError, AttributeError):
+        except (OSError, OpenbookError):
+            record = {}
+        if not _record_like(record):
             problems.append(f"records/{step}.json cannot be read")
             continue
         records[step] = record
     return records
+
+
+_FIELDS: dict[str, type] = {
+    "step": str,
+    "version": int,
+    "settings": dict,
+    "inputs": dict,
+    "identity": str,
+    "files": dict,
+    "unrooted": list,
+    "root": str,
+    "roots": dict,
+    "counts": dict,
+}
+
+
+def _record_like(record: Mapping[str, Any]) -> bool:
+    if not all(isinstance(record.get(name), kind) for name, kind in _FIELDS.items()):
+        return False
+    files = record["files"].values()
+    return (
+        all(isinstance(entry, dict) and _digest_like(entry.get("sha256")) for entry in files)
+        and all(type(entry.get("size")) is int for entry in files)
+        and all(isinstance(name, str) for name in record["unrooted"])
+    )
 
 
 def _check_record(step: str, record: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
@@ -248,9 +271,9 @@ def _check_ids(
         return 0, [f"{IDS_NAME} cannot be read"]
     if root_of_hashes(hashes).hex() != manifest["corpus_root"]:
         problems.append(f"{IDS_NAME}: the Merkle root over its ids is not the manifest's corpus_root")
-    counted = records.get("corpus", {}).get("counts", {}).get("documents", len(hashes))
+    counted = records["corpus"]["counts"].get("documents") if "corpus" in records else len(hashes)
     if counted != len(hashes):
-        problems.append(f"{IDS_NAME} lists {len(hashes):,} documents, records/corpus.json counts {counted:,}")
+        problems.append(f"{IDS_NAME} lists {len(hashes)} documents, records/corpus.json counts {counted}")
     return len(hashes), problems
 
 
