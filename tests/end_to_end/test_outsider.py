@@ -1,4 +1,4 @@
-"""A stranger has the release's folder, the verifier in it, a public key and public libraries: nothing of ours is used."""
+"""A stranger has the folder of a release, the verifier in it, a public key and public libraries, and nothing of ours."""
 
 import base64
 import hashlib
