@@ -68,10 +68,12 @@ class KeyFile:
         return tree.subtree(self.stored, 0, self.size)
 
     def write_nodes(self) -> None:
-        """Hash all keys and keep what stands on every eighth level: a 255th of 32 bytes a key."""
+        """Hash all keys and keep what stands on every eighth level: a 255th of the keys; no file below 256 keys."""
         found: dict[int, list[bytes]] = {}
         for level, node in tree.levels(map(leaf_hash, self)):
             found.setdefault(level, []).append(node)
+        if not found:
+            return
         with atomic_path(self.nodes) as temporary, temporary.open("wb") as out:
             for level in sorted(found):
                 out.writelines(found[level])
