@@ -22,6 +22,7 @@ from openbook.books.store import write_bytes
 from openbook.errors import OpenbookError
 
 FILE_NAME = "record.json"
+MOST_BYTES = 1 << 28
 
 
 @dataclass
@@ -103,8 +104,10 @@ def read_record(artifact: Path) -> Record:
     """Raises OpenbookError when the folder holds no readable record."""
     path = artifact / FILE_NAME
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise OpenbookError(f"{path} has more than the {MOST_BYTES:,} bytes that a record may have.")
         return Record.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise OpenbookError(f"{artifact} is not an artifact of Openbook: it has no {FILE_NAME}.") from None
     except ValidationError as error:
         first = error.errors()[0]

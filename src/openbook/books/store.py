@@ -1,5 +1,6 @@
 """How an artifact comes into being: whole or not at all, by one writer at a time."""
 
+import ctypes
 import fcntl
 import os
 import secrets
@@ -59,30 +60,51 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def publish(work: Path, artifact: Path) -> None:
-    """Put the finished work folder in the artifact's place: fsync everything, then rename."""
+    """Put the finished work folder in the artifact's place: fsync everything, then rename.
+
+    Where the file system can exchange two folders in one step, there is no moment without an artifact.
+    """
     for path in sorted(work.rglob("*")):
         sync(path)
     sync(work)
-    if artifact.exists():
-        old = artifact.with_name(f".{artifact.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        artifact.rename(old)
+    if not artifact.exists():
         work.rename(artifact)
+        sync(artifact.parent)
+        return
+    new, old = artifact.with_name(f".{artifact.name}.new"), artifact.with_name(f".{artifact.name}.old")
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    work.rename(new)  # so that what is exchanged for it is never taken for work to go on from
+    if exchange(new, artifact):
+        sync(artifact.parent)
+        shutil.rmtree(new)
+    else:
+        artifact.rename(old)
+        new.rename(artifact)
         sync(artifact.parent)
         shutil.rmtree(old)
-    else:
-        work.rename(artifact)
-        sync(artifact.parent)
+
+
+_RENAME_EXCHANGE, _AT_FDCWD = 2, -100
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two paths change their content in one step (renameat2, Linux); False where that cannot be done."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    return rename(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE) == 0
 
 
 def recover(artifact: Path) -> None:
-    """Finish or undo a replacement that was cut off between its two renames."""
-    old = artifact.with_name(f".{artifact.name}.old")
-    if old.exists():
-        if artifact.exists():
-            shutil.rmtree(old)
-        else:
-            old.rename(artifact)
+    """Finish or undo a replacement that was cut off."""
+    new, old = artifact.with_name(f".{artifact.name}.new"), artifact.with_name(f".{artifact.name}.old")
+    if not artifact.exists() and old.exists():
+        old.rename(artifact)
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in artifact.parent.glob(f"..{artifact.name}.*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

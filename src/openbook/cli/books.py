@@ -1,33 +1,62 @@
 """The verbs that ask the books: verify, lineage."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from openbook import progress
-from openbook.cli.app import Json, Quiet, RunFolder, app, print_json
+from openbook.cli.app import Cache, Json, Quiet, RunFolder, app, print_json
+from openbook.cli.surroundings import prepare_surroundings
 from openbook.errors import OpenbookError
 
 
 @app.command()
 def verify(
     release: Annotated[Path, typer.Argument(metavar="RELEASE", help="A release folder.")],
+    key: Annotated[Path | None, typer.Option(help="The signer's public key (PEM).")] = None,
+    identity: Annotated[str | None, typer.Option(help="Who must have signed with sigstore.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Who vouches for that identity.")] = None,
+    replay: Annotated[
+        int | None, typer.Option(min=1, help="Rerun so many training steps, and score so many languages again.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="For --replay: the run. Default: the folder around RELEASE.")] = None,
+    cache: Cache = Path(".cache"),
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Check a release offline; name every file that was changed, is missing or was added."""
+    if replay is not None:
+        prepare_surroundings(cache)
     from openbook.release import verify as check
-    from openbook.release.verify import demand_sound
+    from openbook.release.verify import demand_sound, with_problems
 
-    with progress.for_terminal(quiet=quiet, json_lines=as_json).task("verify", total=None, unit="bytes") as bar:
-        verdict = check(release, seen=bar.advance)
+    if (identity is None) != (issuer is None):
+        raise OpenbookError("a signature with sigstore is checked with both --identity and --issuer.")
+    shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
+    with shown.task("verify", total=None, unit="bytes") as bar:
+        verdict = check(release, seen=bar.advance, key=key)
+    if identity is not None and issuer is not None:
+        from openbook.release.sign import verify_sigstore
+
+        verify_sigstore(release, identity, issuer)
+    told: tuple[str, ...] = ()
+    if replay is not None and verdict.sound:
+        from openbook import compute
+        from openbook.context import Context
+        from openbook.release.rerun import rerun
+
+        context = Context(compute.local(len(os.sched_getaffinity(0))), shown, cache.resolve())
+        again = rerun(release, run or release.resolve().parent, replay, context)
+        verdict, told = with_problems(verdict, again.problems), again.told
     if as_json:
-        print_json({"sound": verdict.sound, **verdict.__dict__})
+        print_json({"sound": verdict.sound, **verdict.__dict__, "rerun": list(told)})
     demand_sound(verdict, release)
     if not quiet and not as_json:
         read = f"{verdict.files} files, {verdict.bytes:,} bytes, {verdict.records} records"
-        typer.echo(f"{release}: nothing was changed ({read}).")
+        by_whom = f"signed with sigstore by {identity}" if identity else verdict.signed
+        typer.echo("\n".join([f"{release}: nothing was changed ({read}); {by_whom}.", *told]))
 
 
 @app.command()

@@ -16,8 +16,10 @@ from openbook.release import documents, tally
 from openbook.release import manifest as manifests
 from openbook.release.fact import Books
 from openbook.release.facts import people, terms
+from openbook.release.keys import write_keys
 from openbook.release.licenses import demand
 from openbook.release.settings import ReleaseSettings
+from openbook.release.standalone import write_verifier
 
 TABLES = {
     ("corpus", "index.json"): "corpus/index.json",
@@ -51,6 +53,8 @@ def build(
         corpus = Corpus.open(artifacts["corpus"])
         write_document_ids(corpus, work / "corpus" / "document-ids.txt")
         write_evidence(settings, name, description, corpus, records["sources"].settings["sources"], work)
+        keys = write_keys(corpus, work)
+        write_verifier(work)
         serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
         manifest = manifests.write(
             work,
@@ -59,6 +63,7 @@ def build(
             kind="base",
             languages=corpus.languages,
             corpus_root=corpus.root,
+            keys=keys,
             roots={step: record.root for step, record in records.items()},
         )
     size = sum(entry.size for entry in manifest.files.values())

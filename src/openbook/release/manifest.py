@@ -13,6 +13,20 @@ from openbook.errors import OpenbookError
 FILE_NAME = "manifest.json"
 DIGEST_NAME = "manifest.sha256"
 """The manifest's own digest, in the form that `sha256sum -c` reads."""
+SIGNATURE = "model.sig"
+"""Beside them, in a release that is signed (OpenSSF model signing)."""
+MOST_BYTES = 1 << 28
+
+
+class KeyRoot(BaseModel):
+    """What a manifest says of a list that receipts are made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    root: str
+    """Over kind, size and tree (`openbook.books.presence.list_root`): what a receipt is checked against."""
+    size: int
+    tree: str
+    """Merkle root of RFC 6962 over the keys, sorted."""
 
 
 class Manifest(BaseModel):
@@ -26,6 +40,8 @@ class Manifest(BaseModel):
     languages: tuple[str, ...]
     corpus_root: str
     """Merkle root (RFC 6962) over the ids of the corpus' documents, sorted."""
+    keys: dict[str, KeyRoot] = {}
+    """Lists that receipts are made from: documents, urls, domains, texts."""
     roots: dict[str, str]
     """Step -> root of its artifact."""
     files: dict[str, FileEntry]
@@ -35,7 +51,9 @@ class Manifest(BaseModel):
 
 def write(folder: Path, **facts: Any) -> Manifest:
     """Hash everything in `folder` and write its manifest."""
-    files = {name: entry for name, entry in hash_files(folder).items() if name not in {FILE_NAME, DIGEST_NAME}}
+    files = {
+        name: entry for name, entry in hash_files(folder).items() if name not in {FILE_NAME, DIGEST_NAME, SIGNATURE}
+    }
     manifest = Manifest(files=files, root=files_root(files), **facts)
     data = canonical_json(manifest.model_dump(mode="json")) + b"\n"
     write_bytes(folder / FILE_NAME, data)
@@ -59,10 +77,20 @@ def read(folder: Path) -> Manifest:
         raise OpenbookError(
             f"{FILE_NAME} or {DIGEST_NAME} of {folder} was changed: the digest of one is not the other."
         )
+    return parse(data, str(path))
+
+
+def parse(data: bytes, where: str) -> Manifest:
+    """Raises OpenbookError, which names `where` it stands, for bytes that are no manifest."""
+    if len(data) > MOST_BYTES:
+        raise OpenbookError(f"{where} has more than the {MOST_BYTES:,} bytes that a manifest may have.")
     try:
         manifest = Manifest.model_validate_json(data)
+        root = files_root(manifest.files)
     except ValidationError as error:
-        raise OpenbookError(f"{path} cannot be read: {error.errors()[0]['msg']}.") from None
-    if files_root(manifest.files) != manifest.root:
-        raise OpenbookError(f"{path}: the root is not the root of the files that it lists.")
+        raise OpenbookError(f"{where} cannot be read: {error.errors()[0]['msg']}.") from None
+    except UnicodeError:
+        raise OpenbookError(f"{where} cannot be read: a file's name is no Unicode.") from None
+    if root != manifest.root:
+        raise OpenbookError(f"{where}: the root is not the root of the files that it lists.")
     return manifest
