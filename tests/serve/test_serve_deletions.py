@@ -89,9 +89,14 @@ def test_reasoning_and_arguments_of_tools_are_filtered_too() -> None:
     found = answered(thought)
     assert found[-1].finish == FINISH
     assert not repeats("".join(piece.reasoning for piece in found))
-    call = {"index": 0, "id": "1", "function": {"name": "post", "arguments": json.dumps({"body": REMOVED})}}
+    call = {
+        "index": 0,
+        "id": "1",
+        "function": {"name": "post", "arguments": json.dumps({"body": REMOVED}, ensure_ascii=False)},
+    }
     found = answered([Delta(text="Posting. "), Delta(tool_calls=(call,)), Delta(finish="tool_calls")])
-    assert [piece.finish for piece in found] == [None, FINISH]
+    assert found[-1].finish == FINISH
+    assert found[0].text == "Posting. "
     assert not any(piece.tool_calls for piece in found)
 
 
@@ -139,10 +144,10 @@ def test_a_changed_list_is_refused_before_anything_listens(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def quoting(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the tiny model says by itself, and a list that holds it: the words of its random weights are all it has."""
+    """What the tiny model of random weights says by itself, and a list that holds it."""
     with serving(tiny_gguf) as running, running.client() as client:
         asked = {"model": client.get("/v1/models").json()["data"][0]["id"], "prompt": "a", "max_tokens": 200}
-        answer = client.post("/v1/completions", json=asked | {"temperature": 0, "seed": 1}).json()
+        answer = client.post("/v1/completions", json=asked | {"seed": 5}).json()
         assert client.get("/v1/models").json()["openbook"]["removed_texts_filtered"] is False
     text = answer["choices"][0]["text"]
     path = tmp_path_factory.mktemp("list") / "deletions.json"
@@ -152,12 +157,11 @@ def quoting(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 def test_a_real_server_stops_a_repeated_text_streamed_or_whole(tiny_gguf: Path, quoting: tuple[str, Path]) -> None:
     text, path = quoting
-    if len(words(text)) < WORDS:
-        pytest.skip("the tiny model said too few words")
+    assert len(words(text)) > WORDS
     with serving(tiny_gguf, deletions=[str(path)]) as running, running.client() as client:
         listed = client.get("/v1/models").json()
         assert listed["openbook"]["removed_texts_filtered"] is True
-        asked = {"model": listed["data"][0]["id"], "prompt": "a", "max_tokens": 200, "temperature": 0, "seed": 1}
+        asked = {"model": listed["data"][0]["id"], "prompt": "a", "max_tokens": 200, "seed": 5}
         choice = client.post("/v1/completions", json=asked).json()["choices"][0]
         assert choice["finish_reason"] == FINISH
         assert choice["text"].endswith(NOTICE)

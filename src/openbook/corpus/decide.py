@@ -84,8 +84,9 @@ def decide_part(task: DecideTask) -> int:
     quality, pieces, sizes = _scanned(table, task, rejected, measure)
     optouts = OptOuts(task.settings.optouts)
     ids, urls = table.column("id").to_pylist(), table.column("url").to_pylist()
-    for row, (id, url) in enumerate(zip(ids, urls, strict=True)):
-        rejected[row] = optouts.reason(id, url) or rejected[row]
+    texts = table.column("exact").to_pylist()
+    for row, (id, url, exact) in enumerate(zip(ids, urls, texts, strict=True)):
+        rejected[row] = optouts.reason(id, url, exact) or rejected[row]
     reservations, unreadable = _signals(table, _sites(task.policies))
     reserved = _rights(table.column("license").to_pylist(), reservations, unreadable, task.settings.rights)
     for row, (answer, reason) in enumerate(reserved):

@@ -34,7 +34,7 @@ class Batch:
     ids: NDArray[np.int64]
     """[rows, length]; what is missing in a language shorter than a row is `bos`."""
     targets: NDArray[np.int64]
-    """[rows, length]: the token after each; -100 where there is none."""
+    """[rows, length]: the token after each; -100 where there is none, and between two `bos`."""
 
     @property
     def languages(self) -> list[str]:
@@ -73,6 +73,8 @@ class Batches:
                 )
             ids[at, : len(tokens) - 1] = tokens[:-1]
             targets[at, : len(tokens) - 1] = tokens[1:]
+        # An empty document is what a removal leaves (openbook.retraining): nothing is to be learned of it.
+        targets[(ids == self.bos) & (targets == self.bos)] = IGNORED
         return Batch(step, first, draws, ids, targets)
 
 
