@@ -145,3 +145,114 @@ def _checked(run: Path, as_json: bool) -> dict[str, Any]:
     if found.standing:
         raise OpenbookError("the corpus holds what was removed: run the recipe again, and the removals take effect.")
     return {"check": {"removals": found.removals, "repeating": list(found.repeating)}}
+
+
+sealed = typer.Typer(help="Documents that were trained on but may not be given out.", no_args_is_help=True)
+app.add_typer(sealed, name="sealed")
+Release = Annotated[Path, typer.Argument(metavar="RELEASE", help="A release folder.")]
+Identity = Annotated[list[Path], typer.Option("--identity", "-i", help="File of a secret key (AGE-SECRET-KEY-1…).")]
+Nonce = Annotated[str, typer.Option(help="The auditor's, in hex: `openssl rand -hex 32`.")]
+Sample = Annotated[int, typer.Option(min=1, help="Documents to draw.")]
+
+
+@sealed.command("key")
+def sealed_key(
+    out: Annotated[Path, typer.Option(help="File for the secret key; it must not be there yet.")] = Path("auditor.key"),
+) -> None:
+    """Make an auditor's pair of keys: the secret one to a file, the public one on standard output."""
+    from openbook.release import sealed as sealing
+
+    typer.echo(sealing.make_key(out))
+
+
+@sealed.command("open")
+def sealed_open(
+    release: Release,
+    identity: Identity,
+    out: Annotated[Path, typer.Option(help="File to write: JSON lines, or the answer to a challenge.")],
+    nonce: Annotated[str | None, typer.Option(help="Answer this challenge; without it, all is opened.")] = None,
+    sample: Sample = 20,
+) -> None:
+    """Open all sealed documents, or those that a challenge draws, with their salts."""
+    from openbook.books.digest import canonical_json
+    from openbook.books.store import atomic_path, write_bytes
+    from openbook.release import challenge
+    from openbook.release import sealed as sealing
+
+    keys = sealing.identities(identity)
+    if nonce is not None:
+        write_bytes(out, challenge.answer(release, keys, nonce, sample))
+        return
+    count = 0
+    with atomic_path(out) as temporary, temporary.open("wb") as file:
+        for one in sealing.open_documents(release, keys):
+            file.write(canonical_json(vars(one)) + b"\n")
+            count += 1
+    typer.echo(f"{out}: {count:,} documents")
+
+
+@sealed.command("challenge")
+def sealed_challenge(release: Release, nonce: Nonce, sample: Sample = 20, as_json: Json = False) -> None:
+    """Which documents an auditor's nonce draws, by their places; anyone finds the same."""
+    from openbook.release import challenge
+
+    places = challenge.draw(release, nonce, sample)
+    if as_json:
+        print_json(places)
+    else:
+        typer.echo(" ".join(map(str, places)))
+
+
+@sealed.command("check")
+def sealed_check(
+    release: Release,
+    answer: Annotated[Path | None, typer.Option(help="Answer to a challenge; needs no key.")] = None,
+    nonce: Annotated[str | None, typer.Option(help="Of that challenge.")] = None,
+    sample: Sample = 20,
+    identity: Annotated[list[Path] | None, typer.Option("--identity", "-i", help="Open and check all.")] = None,
+) -> None:
+    """Whether opened documents are those that the release committed to and that gave its tokens; exit code 2 if not."""
+    from openbook.release import challenge
+    from openbook.release import sealed as sealing
+
+    if answer is not None and nonce is not None:
+        found = challenge.check_answer(release, answer.read_bytes(), nonce, sample)
+    elif identity and answer is None:
+        found = challenge.check_all(release, sealing.identities(identity))
+    else:
+        raise OpenbookError("check needs --identity (all documents), or --answer with --nonce (a challenge).")
+    if found:
+        raise OpenbookError("\n".join([f"{release}: the sealed documents are not what they should be:", *found]))
+    whole = ", ".join(challenge.whole_languages(release)) or "no language"
+    typer.echo(f"{release}: the documents are those that the root commits to, and give the tokens that they name.")
+    if identity:
+        typer.echo(f"Made again from them, and equal to the file that training read: the tokens of {whole}.")
+
+
+@sealed.command("canary")
+def sealed_canary(
+    release: Release,
+    identity: Identity,
+    text: Annotated[list[Path], typer.Option(metavar="FILE", help="A text to count; may be repeated.")],
+) -> None:
+    """In how many sealed documents a text stands, as JSON that can be published: digests and counts."""
+    from openbook.release import challenge
+    from openbook.release import sealed as sealing
+
+    texts = [found for found in map(_read, text) if found is not None]
+    print_json(challenge.canaries(release, sealing.identities(identity), texts))
+
+
+@sealed.command("rotate")
+def sealed_rotate(
+    release: Release,
+    identity: Identity,
+    auditor: Annotated[list[str], typer.Option(help="Public key of an auditor (age1…); may be repeated.")],
+) -> None:
+    """Seal the same documents for other auditors: the root stays, the manifest is written anew and wants signing."""
+    from openbook.release import manifest
+    from openbook.release import sealed as sealing
+
+    sealing.rotate(release, sealing.identities(identity), auditor)
+    typer.echo(f"{release}: sealed for {', '.join(auditor)}; the root over the documents is the same.")
+    typer.echo(f"{manifest.FILE_NAME} was written anew: sign it again. Older copies stay open to the keys they had.")

@@ -11,9 +11,11 @@ from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
 from openbook.release import manifest as manifests
+from openbook.release import sealed
 from openbook.release.documents.model_card import model_card
 from openbook.release.evidence import gather
 from openbook.release.settings import ReleaseSettings
+from openbook.tokenizer import TokenizedCorpus
 
 REPORTS = {"corpus": "corpus", "tokenizer": "tokenizer", "model": "training", "evaluation": "evaluation"}
 """Step whose report.html is handed on -> the name it gets."""
@@ -38,6 +40,11 @@ def build(
             bar.advance()
         corpus = Corpus.open(artifacts["corpus"])
         write_document_ids(corpus, work / "corpus" / "document-ids.txt")
+        sealed_root = None
+        if settings.auditors and sealed.sealed_documents(corpus):
+            secret = sealed.secret_of(artifacts["corpus"].parent)
+            tokens = TokenizedCorpus.open(artifacts["tokens"]) if "tokens" in artifacts else None
+            sealed_root = sealed.seal(corpus, tokens, work, settings.auditors, secret, settings.sealed_domains)
         card = model_card(settings, name, description, gather(artifacts, records))
         write_bytes(work / "README.md", card.encode())
         serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
@@ -48,6 +55,7 @@ def build(
             kind="base",
             languages=corpus.languages,
             corpus_root=corpus.root,
+            sealed_root=sealed_root,
             roots={step: record.root for step, record in records.items()},
         )
     size = sum(entry.size for entry in manifest.files.values())

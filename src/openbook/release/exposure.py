@@ -1,4 +1,4 @@
-"""The exposure certificate: how much of a removed text a model was trained on, in which steps, and until when it was not.
+"""The exposure certificate: how much of a removed text a model was trained on, in which steps, until when not at all.
 
 Nothing is estimated: the order of the data is computed from the run's settings (`openbook.trace.lineage`).
 """

@@ -26,6 +26,8 @@ class Manifest(BaseModel):
     languages: tuple[str, ...]
     corpus_root: str
     """Merkle root (RFC 6962) over the ids of the corpus' documents, sorted."""
+    sealed_root: str | None = None
+    """Merkle root over the salted leaves of the sealed documents (`openbook.release.sealed`); null without them."""
     roots: dict[str, str]
     """Step -> root of its artifact."""
     files: dict[str, FileEntry]

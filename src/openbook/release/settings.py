@@ -14,3 +14,7 @@ class ReleaseSettings(BaseModel):
     intended_use: str | None = None
     limits: str | None = None
     """Known limits, in the provider's words; those that the books show are listed beside them."""
+    auditors: tuple[str, ...] = ()
+    """Public keys of age (`age1…`): who can open the sealed documents. Without one, no text of theirs is handed on."""
+    sealed_domains: bool = True
+    """Whether it is published how many sealed documents each host has."""

@@ -9,6 +9,7 @@ from openbook.books.digest import sha256_file
 from openbook.books.record import FileEntry, Record, files_root, identity
 from openbook.errors import OpenbookError
 from openbook.release import manifest as manifests
+from openbook.release import sealed
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def _records(folder: Path, manifest: manifests.Manifest, problems: list[str]) ->
         if step == "corpus" and record.roots.get("documents") != manifest.corpus_root:
             problems.append("records/corpus.json: its root over the documents is not the manifest's")
     problems += _document_ids(folder, manifest)
+    problems += sealed.problems(folder, manifest.sealed_root)
     return count
 
 
