@@ -12,6 +12,8 @@ from openbook.corpus.find import Found
 from openbook.errors import OpenbookError
 
 FORMAT = 1
+RESUMING = ("training/optimizer.safetensors", "training/state.json")
+"""Files of a checkpoint that training can go on from."""
 
 
 def exposure(run: Path, pages: Sequence[Found], asked: set[str]) -> dict[str, Any]:
@@ -102,12 +104,11 @@ def _checkpoints(run: Path, first: int | None) -> dict[str, Any] | None:
     if "model" not in _made(run):
         return None
     from openbook.model import FinalModel
-    from openbook.train.state import OPTIMIZER, STATE
 
     rows = []
     for folder in FinalModel.open(run / "model").checkpoints:
         step = int(folder.name.removeprefix("step-"))
-        can_resume = (folder / OPTIMIZER).is_file() and (folder / STATE).is_file()
+        can_resume = all((folder / name).is_file() for name in RESUMING)
         rows.append({"step": step, "seen": first is not None and first < step, "can_resume": can_resume})
     clean = [row["step"] for row in rows if not row["seen"]]
     resume = [row["step"] for row in rows if not row["seen"] and row["can_resume"]]
