@@ -24,6 +24,7 @@ from openbook.tokenizer import TokenizedCorpus, Tokenizer
 from openbook.trace import seen
 from openbook.train import TrainSettings
 from openbook.train import run as train_run
+from tests.end_to_end.crawl import page, record
 from tests.release.conftest import Made
 
 
@@ -73,6 +74,20 @@ def test_a_removed_page_goes_with_its_duplicates_and_nothing_is_extracted_again(
     recipe = recipe.model_copy(update={"corpus": recipe.corpus.model_copy(update={"optouts": named})})
     pipeline.run(recipe, here.recipe.parent, fresh, here.context, until="corpus")
     assert read_record(fresh / "corpus").root == read_record(here.run / "corpus").root
+
+
+def test_a_text_that_a_later_crawl_finds_elsewhere_stays_out(made: Made, tmp_path: Path) -> None:
+    here = made.copy(tmp_path)
+    original, _ = family(here.run)
+    removed(here.run, Request("url", original["url"]))
+    sources = tmp_path / "sources"
+    shutil.copytree(here.recipe.parent, sources)
+    late = record("https://late.example/essay.html", page("en", 1))
+    (sources / "crawl" / "late.warc.gz").write_bytes(late)
+    Made(here.run, sources / here.recipe.name, here.context).again()
+    [found] = [row for row in Corpus.open(here.run / "corpus").rejected("en") if "//late.example/" in row["url"]]
+    assert found["rejected_by"] == "optout:text"
+    assert original["text"] not in {row["text"] for row in Corpus.open(here.run / "corpus").documents("en", None)}
 
 
 def test_duplicates_come_back_only_when_that_is_asked_and_recorded(made: Made, tmp_path: Path) -> None:

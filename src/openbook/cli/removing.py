@@ -128,7 +128,8 @@ def _retrained(run: Path, out: Path | None, cache: Path, quiet: bool, as_json: b
     made = retraining.retrain(run, out or retraining.folder_of(run), context)
     if not as_json:
         whence = f"the checkpoint after step {made.began}" if made.began else "the seed"
-        typer.echo(f"{made.folder}: {len(made.removed)} documents out of the tokens; trained on from {whence}.")
+        what = "1 document is" if len(made.removed) == 1 else f"{len(made.removed):,} documents are"
+        typer.echo(f"{made.folder}: {what} out of the tokens; trained on from {whence}.")
     return {"retrained": {"folder": str(made.folder), "from": made.began, "removed": list(made.removed)}}
 
 
@@ -137,7 +138,9 @@ def _checked(run: Path, as_json: bool) -> dict[str, Any]:
 
     found = removal.check(run)
     if not as_json:
-        typer.echo(f"{found.removals} removals; {len(found.standing)} documents that they name are still there.")
+        typer.echo(
+            f"removals: {found.removals}; documents that they name and that are still there: {len(found.standing)}"
+        )
         for page in found.standing:
             typer.echo(f"  {page.id[:16]} {page.url}")
         for id in found.repeating:
