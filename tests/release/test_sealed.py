@@ -21,7 +21,7 @@ from openbook.cli.app import app
 from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
-from openbook.release import bundle, challenge, sealed, verify
+from openbook.release import auditors, bundle, challenge, sealed, verify
 from openbook.release import manifest as manifests
 from openbook.tokenizer import TokenizedCorpus
 from tests.release.conftest import Made
@@ -257,10 +257,10 @@ def test_the_same_secret_gives_the_same_root_and_another_one_other_leaves(
 
 def test_a_key_that_is_none_is_a_sentence(release: Release, tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="no public key of age"):
-        sealed.recipients(["age1nonsense"])
+        auditors.recipients(["age1nonsense"])
     (tmp_path / "key").write_text("nonsense")
     with pytest.raises(OpenbookError, match="no secret key of age"):
-        sealed.identities([tmp_path / "key"])
+        auditors.identities([tmp_path / "key"])
 
 
 def test_the_verbs_open_check_count_and_rotate(made: Made, release: Release, tmp_path: Path) -> None:

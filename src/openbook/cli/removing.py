@@ -163,9 +163,9 @@ def sealed_key(
     out: Annotated[Path, typer.Option(help="File for the secret key; it must not be there yet.")] = Path("auditor.key"),
 ) -> None:
     """Make an auditor's pair of keys: the secret one to a file, the public one on standard output."""
-    from openbook.release import sealed as sealing
+    from openbook.release import auditors
 
-    typer.echo(sealing.make_key(out))
+    typer.echo(auditors.make_key(out))
 
 
 @sealed.command("open")
@@ -179,10 +179,10 @@ def sealed_open(
     """Open all sealed documents, or those that a challenge draws, with their salts."""
     from openbook.books.digest import canonical_json
     from openbook.books.store import atomic_path, write_bytes
-    from openbook.release import challenge
+    from openbook.release import auditors, challenge
     from openbook.release import sealed as sealing
 
-    keys = sealing.identities(identity)
+    keys = auditors.identities(identity)
     if nonce is not None:
         write_bytes(out, challenge.answer(release, keys, nonce, sample))
         return
@@ -215,13 +215,12 @@ def sealed_check(
     identity: Annotated[list[Path] | None, typer.Option("--identity", "-i", help="Open and check all.")] = None,
 ) -> None:
     """Whether opened documents are those that the release committed to and that gave its tokens; exit code 2 if not."""
-    from openbook.release import challenge
-    from openbook.release import sealed as sealing
+    from openbook.release import auditors, challenge
 
     if answer is not None and nonce is not None:
         found = challenge.check_answer(release, answer.read_bytes(), nonce, sample)
     elif identity and answer is None:
-        found = challenge.check_all(release, sealing.identities(identity))
+        found = challenge.check_all(release, auditors.identities(identity))
     else:
         raise OpenbookError("check needs --identity (all documents), or --answer with --nonce (a challenge).")
     if found:
@@ -239,11 +238,10 @@ def sealed_canary(
     text: Annotated[list[Path], typer.Option(metavar="FILE", help="A text to count; may be repeated.")],
 ) -> None:
     """In how many sealed documents a text stands, as JSON that can be published: digests and counts."""
-    from openbook.release import challenge
-    from openbook.release import sealed as sealing
+    from openbook.release import auditors, challenge
 
     texts = [found for found in map(_read, text) if found is not None]
-    print_json(challenge.canaries(release, sealing.identities(identity), texts))
+    print_json(challenge.canaries(release, auditors.identities(identity), texts))
 
 
 @sealed.command("rotate")
@@ -253,9 +251,9 @@ def sealed_rotate(
     auditor: Annotated[list[str], typer.Option(help="Public key of an auditor (age1…); may be repeated.")],
 ) -> None:
     """Seal the same documents for other auditors: the root stays, the manifest is written anew and wants signing."""
-    from openbook.release import manifest
+    from openbook.release import auditors, manifest
     from openbook.release import sealed as sealing
 
-    sealing.rotate(release, sealing.identities(identity), auditor)
+    sealing.rotate(release, auditors.identities(identity), auditor)
     typer.echo(f"{release}: sealed for {', '.join(auditor)}; the root over the documents is the same.")
     typer.echo(f"{manifest.FILE_NAME} was written anew: sign it again. Older copies stay open to the keys they had.")

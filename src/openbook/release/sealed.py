@@ -19,6 +19,7 @@ from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.books.store import atomic_path, write_bytes
 from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
+from openbook.release.auditors import library, recipients
 
 if TYPE_CHECKING:
     from openbook.tokenizer import TokenizedCorpus
@@ -200,61 +201,10 @@ def _tokens(tokens: "TokenizedCorpus | None", document: dict[str, Any]) -> tuple
     return token_digest(tokens.tokens(document["language"], split)[span[0] : span[1]]), span[1] - span[0]
 
 
-def recipients(auditors: Sequence[str]) -> list[Any]:
-    """Public keys (`age1…`). Raises OpenbookError for what is none, and when there is none."""
-    pyrage = _pyrage()
-    if not auditors:
-        raise OpenbookError("sealed documents need the public key of an auditor: [release] auditors, age1….")
-    keys = []
-    for one in auditors:
-        try:
-            keys.append(pyrage.x25519.Recipient.from_str(one))
-        except pyrage.RecipientError as error:
-            hint = "age-keygen makes a pair, `openbook sealed key` too."
-            raise OpenbookError(f"{one!r} is no public key of age ({error}): {hint}") from None
-    return keys
-
-
-def identities(paths: Sequence[Path]) -> list[Any]:
-    """Secret keys, a line `AGE-SECRET-KEY-1…` each, from files as age-keygen writes them."""
-    pyrage = _pyrage()
-    found = []
-    for path in paths:
-        try:
-            lines = path.read_text().splitlines()
-            found += [
-                pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.strip()[:1] not in ("", "#")
-            ]
-        except FileNotFoundError:
-            raise OpenbookError(f"there is no key {path}.") from None
-        except (pyrage.IdentityError, UnicodeDecodeError):
-            raise OpenbookError(f"{path} holds no secret key of age (AGE-SECRET-KEY-1…).") from None
-    return found
-
-
-def make_key(path: Path) -> str:
-    """Write a secret key, readable by its owner alone; returns the public one. Raises OpenbookError where one is."""
-    if path.exists():
-        raise OpenbookError(f"{path} is there already: a secret key is not written over.")
-    pair = _pyrage().x25519.Identity.generate()
-    with atomic_path(path) as temporary:
-        temporary.touch(0o600)
-        temporary.write_text(f"# public key: {pair.to_public()}\n{pair}\n")
-    return str(pair.to_public())
-
-
-def _pyrage() -> Any:
-    try:
-        import pyrage
-    except ImportError:
-        raise OpenbookError("sealed documents need pyrage: pip install 'openbook[sealed]'.") from None
-    return pyrage
-
-
 def _encrypted(plain: bytes, keys: Sequence[Any]) -> bytes:
     import zstandard
 
-    return cast("bytes", _pyrage().encrypt(zstandard.compress(plain), keys))
+    return cast("bytes", library().encrypt(zstandard.compress(plain), keys))
 
 
 def open_documents(release: Path, keys: Sequence[Any], wanted: set[int] | None = None) -> Iterator[Opened]:
@@ -291,7 +241,7 @@ def _plain_name(name: Any) -> str:
 def _decrypted(path: Path, auditors: Sequence[str], keys: Sequence[Any]) -> bytes:
     import zstandard
 
-    pyrage = _pyrage()
+    pyrage = library()
     try:
         packed = pyrage.decrypt(path.read_bytes(), list(keys))
         return zstandard.ZstdDecompressor().decompress(packed, max_output_size=LARGEST)
