@@ -16,21 +16,8 @@ def test_the_version_is_the_package_s(tmp_path: Path) -> None:
 
 def test_help_names_every_verb_and_stays_quick(tmp_path: Path) -> None:
     said = openbook("--help", folder=tmp_path).stdout
-    for verb in (
-        "run",
-        "show",
-        "report",
-        "find",
-        "verify",
-        "lineage",
-        "sign",
-        "receipt",
-        "check-receipt",
-        "log",
-        "serve",
-        "key",
-        "doctor",
-    ):
+    verbs = "run show doctor thresholds report find evaluate compare ladder replay curves launch release verify lineage"
+    for verb in f"{verbs} sign receipt check-receipt log remove sealed serve key".split():
         assert re.search(rf"\b{verb}\b", said)
     heavy = ("torch", "numba", "transformers", "xllamacpp")
     code = f"import sys, openbook.recipe; print([name for name in {heavy} if name in sys.modules])"

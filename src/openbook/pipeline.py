@@ -236,6 +236,15 @@ def release_again(run_folder: Path, context: Context, recipe: Recipe | None = No
         return execute(step, run_folder, context)
 
 
+def with_removals(recipe: Recipe, run_folder: Path) -> Recipe:
+    """The recipe, with what the run's books of removals leave out. Raises OpenbookError when those were changed."""
+    from openbook.release import removal
+
+    left_out = removal.optouts(run_folder)
+    joined = recipe.corpus.model_copy(update={"optouts": recipe.corpus.optouts.joined(left_out)})
+    return recipe.model_copy(update={"corpus": joined})
+
+
 def provenance(settings: export.ExportSettings, corpus: Corpus) -> export.Provenance:
     """What the model files say of themselves."""
     name = settings.name or "openbook"
@@ -310,7 +319,7 @@ def read_step(artifact: Path) -> Record:
 def run(recipe: Recipe, base: Path, run_folder: Path, context: Context, until: str | None = None) -> list[State]:
     """Run what is out of date. A run that is stopped goes on from its last finished piece when it is called again."""
     with store.lock(run_folder):
-        todo = steps(recipe, base)
+        todo = steps(with_removals(recipe, run_folder), base)
         if until is not None and until not in STEPS:
             raise OpenbookError(f"there is no step {until!r}; the steps are {', '.join(STEPS)}.")
         todo = todo[: STEPS.index(until) + 1] if until else todo

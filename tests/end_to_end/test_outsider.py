@@ -1,4 +1,4 @@
-"""A stranger has the folder of a release, the verifier in it, a public key and public libraries, and nothing of ours."""
+"""A stranger has the folder of a release, the verifier in it, a public key and public libraries: nothing of ours."""
 
 import base64
 import hashlib

@@ -45,7 +45,7 @@ def run(
     loaded, base = load(recipe), recipe.resolve().parent
     folder = runs / loaded.name
     if plan:
-        states = list(pipeline.plan(pipeline.steps(loaded, base), folder))
+        states = list(pipeline.plan(pipeline.steps(pipeline.with_removals(loaded, folder), base), folder))
         show_plan(states, as_json)
         return
     settings = compute.chosen(loaded.engine, engine, workers, address, engine_option or ())

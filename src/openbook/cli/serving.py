@@ -22,6 +22,10 @@ def serve(
     certificate_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="A web page elsewhere that may ask (CORS).")] = None,
     audit: Annotated[Path | None, typer.Option(help="File that says who asked when for how much.")] = None,
+    deletions: Annotated[
+        list[Path] | None, typer.Option(help="Deletion list: answers that repeat a removed text are stopped.")
+    ] = None,
+    deletions_key: Annotated[Path | None, typer.Option(help="PEM of the public key that must have signed it.")] = None,
 ) -> None:
     """Serve a model: an OpenAI-shaped API and a page to talk to it."""
     from openbook.serve import ServeSettings
@@ -39,6 +43,8 @@ def serve(
         certificate_key=certificate_key,
         origins=tuple(origin or ()),
         audit=audit,
+        deletions=tuple(deletions or ()),
+        deletions_key=deletions_key,
     )
     serve_model(target, settings)
 

@@ -1,4 +1,4 @@
-"""What is to be left out, by name: domains with all below them, addresses, documents."""
+"""What is to be left out, by name: domains with all below them, addresses, documents, texts wherever they stand."""
 
 import re
 from dataclasses import dataclass
@@ -18,6 +18,15 @@ class OptOutSettings(BaseModel):
     urls: tuple[str, ...] = ()
     """Addresses; scheme, fragment, a slash at the end and how characters are escaped make no difference."""
     ids: tuple[str, ...] = Field(default=(), description="Ids of documents, 64 hex digits.")
+    texts: tuple[str, ...] = Field(default=(), description="XXH3-128 of texts' folded words, 32 hex digits.")
+
+    def joined(self, other: "OptOutSettings") -> "OptOutSettings":
+        """These entries, then those of `other` that are new, sorted."""
+        both = {}
+        for name in type(self).model_fields:
+            mine = getattr(self, name)
+            both[name] = (*mine, *sorted(set(getattr(other, name)) - set(mine)))
+        return OptOutSettings(**both)
 
     @field_validator("domains")
     @classmethod
@@ -61,10 +70,16 @@ class OptOuts:
     def _ids(self) -> frozenset[str]:
         return frozenset(one.strip().lower() for one in self.settings.ids)
 
-    def reason(self, id: str, url: str) -> str | None:
-        """Under which rule a document is left out; None for one that is not."""
+    @cached_property
+    def _texts(self) -> frozenset[bytes]:
+        return frozenset(bytes.fromhex(one) for one in self.settings.texts)
+
+    def reason(self, id: str, url: str, exact: bytes | None = None) -> str | None:
+        """Under which rule a document is left out; None for one that is not. `exact`: hash of its folded words."""
         if id in self._ids:
             return "optout:id"
+        if exact is not None and exact in self._texts:
+            return "optout:text"
         if self._urls and plain(url) in self._urls:
             return "optout:url"
         if self._domains and any(name in self._domains for name in above(split(url)[0])):

@@ -152,13 +152,15 @@ def _from_sources(
 
     optouts, known = OptOuts(corpus.optouts), sites(annotated.policy_files())
     seen: set[str] = set()
-    columns = ["id", "url", "source", "language", "text", "license", "reservations", "unreadable", "rejected_by"]
+    columns = ["id", "url", "source", "language", "text", "license", "reservations", "unreadable", "exact"]
+    columns += ["rejected_by"]
     for part in annotated.parts:
         for batch in pq.ParquetFile(part).iter_batches(512, columns=columns):
             for row in batch.to_pylist():
                 if row["rejected_by"] is None and row["source"] in (*settings.good, *settings.bad):
                     seen.add(row["source"])
-                    allowed = optouts.reason(row["id"], row["url"]) is None and not _excluded(row, known, corpus.rights)
+                    named = optouts.reason(row["id"], row["url"], row["exact"]) is not None
+                    allowed = not named and not _excluded(row, known, corpus.rights)
                     if allowed and row["language"] in (settings.languages or LANGUAGES):
                         yield row["language"], _example(row["text"], row["source"] in settings.good)
     missing = sorted({*settings.good, *settings.bad} - seen)

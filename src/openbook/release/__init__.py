@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openbook.books import Outcome
     from openbook.context import Context
 
-VERSION = 2
+VERSION = 3
 STEP = "release"
 
 

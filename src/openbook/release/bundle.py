@@ -12,7 +12,7 @@ from openbook.context import Context
 from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
-from openbook.release import documents, tally
+from openbook.release import documents, sealed, tally
 from openbook.release import manifest as manifests
 from openbook.release.fact import Books
 from openbook.release.facts import people, terms
@@ -20,6 +20,7 @@ from openbook.release.keys import write_keys
 from openbook.release.licenses import demand
 from openbook.release.settings import ReleaseSettings
 from openbook.release.standalone import write_verifier
+from openbook.tokenizer import TokenizedCorpus
 
 TABLES = {
     ("corpus", "index.json"): "corpus/index.json",
@@ -55,6 +56,11 @@ def build(
         write_evidence(settings, name, description, corpus, records["sources"].settings["sources"], work)
         keys = write_keys(corpus, work)
         write_verifier(work)
+        sealed_root = None
+        if settings.auditors and sealed.sealed_documents(corpus):
+            secret = sealed.secret_of(artifacts["corpus"].parent)
+            tokens = TokenizedCorpus.open(artifacts["tokens"]) if "tokens" in artifacts else None
+            sealed_root = sealed.seal(corpus, tokens, work, settings.auditors, secret, settings.sealed_domains)
         serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
         manifest = manifests.write(
             work,
@@ -64,6 +70,7 @@ def build(
             languages=corpus.languages,
             corpus_root=corpus.root,
             keys=keys,
+            sealed_root=sealed_root,
             roots={step: record.root for step, record in records.items()},
         )
     size = sum(entry.size for entry in manifest.files.values())

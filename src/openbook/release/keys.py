@@ -17,8 +17,8 @@ from openbook.books.key_list import KeyFile
 from openbook.books.presence import list_root
 from openbook.books.store import atomic_path
 from openbook.corpus import Corpus
+from openbook.corpus.addresses import plain
 from openbook.corpus.find.keys import domains
-from openbook.corpus.optouts import plain
 from openbook.release.manifest import KeyRoot
 
 FOLDER = "keys"

@@ -42,6 +42,8 @@ class Manifest(BaseModel):
     """Merkle root (RFC 6962) over the ids of the corpus' documents, sorted."""
     keys: dict[str, KeyRoot] = {}
     """Lists that receipts are made from: documents, urls, domains, texts."""
+    sealed_root: str | None = None
+    """Merkle root over the salted leaves of the sealed documents (`openbook.release.sealed`); null without them."""
     roots: dict[str, str]
     """Step -> root of its artifact."""
     files: dict[str, FileEntry]

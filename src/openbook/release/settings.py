@@ -96,3 +96,7 @@ class ReleaseSettings(_Said):
     watts_per_core: Rate = 10.0
     """For the estimate of energy where the machine lets no counter be read: a core under load with its share of memory,
     mainboard and power supply. Server processors have 3 to 8 W of thermal design power a core."""
+    auditors: tuple[str, ...] = ()
+    """Public keys of age (`age1…`): who can open the sealed documents. Without one, no text of theirs is handed on."""
+    sealed_domains: bool = True
+    """Whether it is published how many sealed documents each host has."""

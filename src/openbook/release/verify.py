@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openbook.errors import OpenbookError
+from openbook.release import manifest as manifests
+from openbook.release import sealed
 from openbook.release.standalone.checks import check_release
 
 
@@ -33,12 +35,13 @@ def verify(folder: Path, seen: Callable[[int], None] | None = None, key: Path | 
         pem = key.read_bytes() if key else None
     except OSError as error:
         raise OpenbookError(f"the key {key} cannot be read: {error.strerror}.") from None
-    return Verdict(**check_release(folder, pem, seen)._asdict())
+    verdict = Verdict(**check_release(folder, pem, seen)._asdict())
+    return with_problems(verdict, tuple(sealed.problems(folder, manifests.read(folder).sealed_root)))
 
 
 def with_problems(verdict: Verdict, more: tuple[str, ...]) -> Verdict:
     """The verdict with what a further check found."""
-    return replace(verdict, problems=tuple(sorted((*verdict.problems, *more))))
+    return replace(verdict, problems=tuple(sorted({*verdict.problems, *more})))
 
 
 def demand_sound(verdict: Verdict, folder: Path) -> None:

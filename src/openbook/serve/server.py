@@ -15,6 +15,7 @@ import uvicorn
 from openbook.errors import OpenbookError
 from openbook.serve.app import application
 from openbook.serve.audit import AuditLog
+from openbook.serve.deletions import OutputFilter
 from openbook.serve.guard import LOOPBACK
 from openbook.serve.keys import Keyring, read_keys
 from openbook.serve.models import Models
@@ -28,8 +29,9 @@ def run(target: Path, settings: ServeSettings) -> None:
     targets = [find(target, settings.name), *(find(other) for other in settings.more)]
     keyring = read_keys(settings.keys) if settings.keys else None
     _check_certificate(settings)
+    output = OutputFilter.of(settings.deletions, settings.deletions_key)
     with listening(settings) as listener, contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_serve(targets, settings, keyring, listener))
+        asyncio.run(_serve(targets, settings, keyring, listener, output))
 
 
 @contextlib.contextmanager
@@ -54,7 +56,11 @@ def listening(settings: ServeSettings) -> Iterator[socket.socket]:
 
 
 async def _serve(
-    targets: Sequence[Target], settings: ServeSettings, keyring: Keyring | None, listener: socket.socket
+    targets: Sequence[Target],
+    settings: ServeSettings,
+    keyring: Keyring | None,
+    listener: socket.socket,
+    output: OutputFilter | None,
 ) -> None:
     loop, this = asyncio.get_running_loop(), asyncio.current_task()
     assert this is not None
@@ -65,7 +71,7 @@ async def _serve(
     audit = AuditLog(settings.audit, settings.audit_content) if settings.audit else None
     try:
         await models.load()
-        await _listen(_server(Service(models, settings, audit), settings, keyring), listener, targets, settings)
+        await _listen(_server(Service(models, settings, audit, output), settings, keyring), listener, targets, settings)
     finally:
         await asyncio.shield(models.close())
         if audit is not None:

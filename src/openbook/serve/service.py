@@ -8,8 +8,9 @@ from starlette.responses import Response
 from openbook import __version__
 from openbook.errors import OpenbookError
 from openbook.serve import chat, completions, embeddings
-from openbook.serve.answers import respond
+from openbook.serve.answers import Job, respond
 from openbook.serve.audit import AuditLog
+from openbook.serve.deletions import OutputFilter
 from openbook.serve.errors import ApiError
 from openbook.serve.keys import Caller
 from openbook.serve.ledger import Ledger
@@ -24,8 +25,11 @@ from openbook.serve.settings import ServeSettings
 class Service:
     """The models of a server and the requests made to them."""
 
-    def __init__(self, models: Models, settings: ServeSettings, audit: AuditLog | None) -> None:
+    def __init__(
+        self, models: Models, settings: ServeSettings, audit: AuditLog | None, output: OutputFilter | None = None
+    ) -> None:
         self.models = models
+        self.output = output
         self.limits = settings.limits
         self.audit = audit
         self.metrics = Metrics()
@@ -36,6 +40,7 @@ class Service:
 
     async def list_models(self, request: Request) -> Response:
         notice = {"content_logged": bool(self.audit and self.audit.with_content)}
+        notice |= {"removed_texts_filtered": self.output is not None}
         return JsonResponse({"object": "list", "data": [one.card() for one in self.models], "openbook": notice})
 
     async def one_model(self, request: Request) -> Response:
@@ -58,13 +63,13 @@ class Service:
         asked = await body(request, CompletionBody, self.limits)
         served = self.models.find(asked.model)
         job = await completions.job(asked, served.engine, served.name, self.limits)
-        return await respond(request, served.gate, job, self._ledger(request, served, asked))
+        return await respond(request, served.gate, self._filtered(job), self._ledger(request, served, asked))
 
     async def chat(self, request: Request) -> Any:
         asked = await body(request, ChatBody, self.limits)
         served = self.models.find(asked.model)
         job = chat.job(asked, served.engine, served.name, served.target.has_template, self.limits)
-        return await respond(request, served.gate, job, self._ledger(request, served, asked))
+        return await respond(request, served.gate, self._filtered(job), self._ledger(request, served, asked))
 
     async def embeddings(self, request: Request) -> Response:
         asked = await body(request, EmbeddingsBody, self.limits)
@@ -77,6 +82,9 @@ class Service:
         finally:
             await ledger.close()
         return JsonResponse(answer)
+
+    def _filtered(self, job: Job) -> Job:
+        return self.output.guard(job) if self.output else job
 
     def _ledger(self, request: Request, served: Served, asked: SamplingBody | EmbeddingsBody) -> Ledger:
         caller: Caller = request.scope["state"]["caller"]

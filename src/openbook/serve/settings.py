@@ -43,6 +43,8 @@ class ServeSettings(BaseModel):
     origins: tuple[str, ...] = ()  # web pages elsewhere that may ask through a browser (CORS): none
     audit: Path | None = None  # a file that says who asked when for how much
     audit_content: bool = False  # and what was said: the page then says so
+    deletions: tuple[Path, ...] = ()  # deletion lists: an answer that begins to repeat a text of theirs is stopped
+    deletions_key: Path | None = None  # PEM of the public key that must have signed them
     grace_seconds: Annotated[float, Field(ge=0)] = 10.0  # how long open answers may go on after SIGTERM
     limits: Limits = Limits()
 

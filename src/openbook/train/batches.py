@@ -36,7 +36,8 @@ class Batch:
     ids: NDArray[np.int64]
     """[rows, length]; what is missing in a language shorter than a row is `bos`."""
     targets: NDArray[np.int64]
-    """[rows, length]: the token after each; -100 where there is none, or where the Goldfish loss leaves it out."""
+    """[rows, length]: the token after each; -100 where there is none, between two `bos`, and where the Goldfish loss
+    leaves it out."""
 
     @property
     def languages(self) -> list[str]:
@@ -76,6 +77,8 @@ class Batches:
                 )
             ids[at, : len(tokens) - 1] = tokens[:-1]
             targets[at, : len(tokens) - 1] = np.where(kept[1:], tokens[1:], IGNORED)
+        # An empty document is what a removal leaves (openbook.retraining): nothing is to be learned of it.
+        targets[(ids == self.bos) & (targets == self.bos)] = IGNORED
         return Batch(step, first, draws, ids, targets)
 
     def row(self, draw: Draw) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -48,12 +48,27 @@ def check_release(folder: Path, key: bytes | None = None, seen: Callable[[int], 
     problems += _check_chain(records)
     problems += _check_origin(files, records)
     documents, found = _check_ids(folder, manifest, records)
-    problems += found + _check_lists(folder, manifest)
+    problems += found + _check_lists(folder, manifest) + _check_sealed(folder, manifest)
     digests = {name: str(entry["sha256"]) for name, entry in files.items()}
     digests |= {name: sha256_file(folder / name) for name in (MANIFEST_NAME, DIGEST_FILE_NAME)}
     signed, found = check_signature(folder, digests, key)
     size = sum(int(entry["size"]) for entry in files.values())
     return Findings(tuple(sorted(problems + found)), len(files), size, len(records), documents, signed)
+
+
+def _check_sealed(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """The leaves of documents that only auditors open must give the root that the manifest names."""
+    root, path = manifest.get("sealed_root"), folder / "sealed" / "leaves.bin"
+    if root is None:
+        return ["sealed/ is there, and the manifest names no sealed root"] if (folder / "sealed").exists() else []
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return ["sealed/leaves.bin cannot be read"]
+    leaves = [data[at : at + 32] for at in range(0, len(data), 32)]
+    if root_of_hashes(leaves).hex() != root:
+        return ["sealed/leaves.bin: the Merkle root over its leaves is not the manifest's sealed root"]
+    return []
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
