@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from openbook import compute
+from openbook.compute import processes
 from openbook.errors import OpenbookError
 
 
@@ -62,6 +63,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from openbook import compute
+from openbook.compute import processes
 from tests.compute.test_processes import stay
 if __name__ == "__main__":
     list(compute.local(2).map(partial(stay, Path(sys.argv[1])), range(2)))
@@ -101,3 +103,27 @@ def test_an_error_of_a_task_reaches_the_caller(workers: int) -> None:
 def test_no_workers_is_a_sentence() -> None:
     with pytest.raises(OpenbookError, match="at least 1"):
         compute.local(0)
+
+
+def own_number(_: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def test_workers_serve_map_after_map_and_end_when_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "IDLE_SECONDS", 0.5)
+    engine = compute.local(2)
+    first, second = set(engine.map(own_number, range(6))), set(engine.map(own_number, range(6)))
+    assert len(first | second) <= 2
+    deadline = time.monotonic() + 10
+    while any(psutil.pid_exists(one) for one in first | second) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(psutil.pid_exists(one) for one in first | second)
+    assert not set(engine.map(own_number, range(6))) & first
+
+
+def test_workers_that_were_killed_while_waiting_are_replaced() -> None:
+    engine = compute.local(2)
+    for one in set(engine.map(own_number, range(6))):
+        os.kill(one, signal.SIGKILL)
+    assert list(engine.map(slow_square, range(4))) == [0, 1, 4, 9]

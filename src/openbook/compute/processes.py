@@ -4,6 +4,8 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +16,8 @@ from openbook.errors import OpenbookError
 T = TypeVar("T")
 R = TypeVar("R")
 ATTEMPTS = 3
+IDLE_SECONDS = 10.0
+"""Workers wait so long for the next map: a step has many, and starting a worker takes two seconds of imports."""
 
 
 PR_SET_PDEATHSIG = 1
@@ -30,6 +34,23 @@ def follow_parent(parent: int) -> None:
             os._exit(1)
 
 
+def _pool(workers: int) -> ProcessPoolExecutor:
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=follow_parent, initargs=(os.getpid(),))
+
+
+def _end(engine: "weakref.ref[Processes]", pool: "weakref.ref[ProcessPoolExecutor]") -> None:
+    """End the workers, if they still wait."""
+    owner, waiting = engine(), pool()
+    if owner is None or waiting is None:
+        return
+    with owner._lock:
+        if owner._idle is not waiting:
+            return
+        owner._idle = None
+    waiting.shutdown(wait=False)
+
+
 class Processes:
     """Worker processes are started fresh (`spawn`), so that they share no state that could decide a result."""
 
@@ -37,6 +58,9 @@ class Processes:
         if workers < 1:
             raise OpenbookError(f"workers must be at least 1, not {workers}.")
         self._workers = workers
+        self._lock = threading.Lock()
+        self._idle: ProcessPoolExecutor | None = None
+        self._timer: threading.Timer | None = None
 
     @property
     def workers(self) -> int:
@@ -48,6 +72,26 @@ class Processes:
         if self._workers == 1 or len(tasks) < 2:
             return self._in_process(function, tasks, done)
         return self._in_workers(function, tasks, done)
+
+    def _take(self) -> ProcessPoolExecutor:
+        """Workers that wait, or new ones; they start as tasks come."""
+        with self._lock:
+            pool, self._idle = self._idle, None
+            if self._timer:
+                self._timer.cancel()
+        return pool or _pool(self._workers)
+
+    def _keep(self, pool: ProcessPoolExecutor) -> None:
+        """Let the workers wait for the next map, for a while."""
+        with self._lock:
+            surplus, self._idle = self._idle, pool
+            if self._timer:
+                self._timer.cancel()
+            self._timer = threading.Timer(IDLE_SECONDS, _end, (weakref.ref(self), weakref.ref(pool)))
+            self._timer.daemon = True
+            self._timer.start()
+        if surplus:
+            surplus.shutdown(wait=False)
 
     def _in_process(
         self, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int], None] | None
@@ -68,9 +112,9 @@ class Processes:
         while unfinished:
             # After a death it is not known which running task caused it, so those in flight are then tried one by one.
             suspects = [index for index in unfinished if deaths[index]]
-            batch, width = (suspects[:1], 1) if suspects else (unfinished, min(self._workers, len(unfinished)))
-            spawn = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(width, mp_context=spawn, initializer=follow_parent, initargs=(os.getpid(),))
+            batch, width = (suspects[:1], 1) if suspects else (unfinished, self._workers)
+            pool = _pool(1) if suspects else self._take()
+            whole = False
             running: dict[Future[R], int] = {}
             waiting = iter(batch)
             try:
@@ -88,6 +132,7 @@ class Processes:
                     while next_result in results:
                         yield results.pop(next_result)
                         next_result += 1
+                whole = not suspects
             except BrokenProcessPool:
                 for future, index in running.items():
                     if future.done() and not future.exception():
@@ -107,7 +152,10 @@ class Processes:
                     worker.terminate()
                 raise
             finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                if whole:
+                    self._keep(pool)
+                else:
+                    pool.shutdown(wait=True, cancel_futures=True)
             unfinished = [index for index in unfinished if index >= next_result and index not in results]
         while next_result in results:
             yield results.pop(next_result)
