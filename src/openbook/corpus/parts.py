@@ -238,7 +238,7 @@ class _Rows:
         size = 0
         while self._ahead is not None and len(pages) < self.batch and size < BATCH_BYTES:
             pages.append(self._ahead)
-            size += len(self._ahead.body)
+            size += len(self._ahead.body) + len(self._ahead.text or "")
             if len(pages) < self.batch:
                 places.append(self._step())
             else:
