@@ -67,6 +67,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from openbook import compute
+from openbook.compute import processes
 from tests.compute.test_processes import stay
 if __name__ == "__main__":
     list(compute.local(2).map(partial(stay, Path(sys.argv[1])), range(2)))
@@ -115,3 +116,10 @@ def test_workers_stay_from_map_to_map_until_they_may_rest() -> None:
     engine.rest()
     assert not first & set(engine.map(own_process, range(6)))
     engine.rest()
+
+
+def test_workers_that_were_killed_while_waiting_are_replaced() -> None:
+    engine = compute.local(2)
+    for one in set(engine.map(own_process, range(6))):
+        os.kill(one, signal.SIGKILL)
+    assert list(engine.map(slow_square, range(4))) == [0, 1, 4, 9]

@@ -3,8 +3,8 @@
 import re
 import time
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import xxhash
@@ -44,7 +44,62 @@ def annotate_page(
     page: RawPage, file: SourceFile, settings: AnnotateSettings, clock: Clock | None = None
 ) -> dict[str, Any]:
     """One row of ANNOTATED_SCHEMA. Never raises for what stands in a page."""
+    return annotate_pages([page], file, settings, clock)[0]
+
+
+def annotate_pages(
+    pages: Sequence[RawPage], file: SourceFile, settings: AnnotateSettings, clock: Clock | None = None
+) -> list[dict[str, Any]]:
+    """A row for each page, as annotate_page gives it.
+
+    Stage by stage: each has tables of megabytes, and page by page they would throw each other out of the caches.
+    """
     clock = clock or Clock()
+    works = [_Work(_beginning(page, file), page, settings) for page in pages]
+    for work in works:
+        row = work.row
+        if path_of(work.page.url) in POLICY_FILES:
+            error = work.page.error
+            row |= {"rejected_by": POLICY_FILE, "text": _policy(work.page), "detail": error and error[:300]}
+        elif work.page.error:
+            row |= {"rejected_by": _read_rule(work.page.error), "detail": work.page.error[:300]}
+    open = [work for work in works if not work.row["rejected_by"]]
+    for name, stage in _STAGES.items():
+        open = [work for work in open if _passes(work, stage)]
+        clock.lap(name)
+    return [work.row for work in works]
+
+
+@dataclass(slots=True)
+class _Work:
+    """A page on its way through the stages."""
+
+    row: dict[str, Any]
+    page: RawPage
+    settings: AnnotateSettings
+    text: str = ""
+    head: Sequence[tuple[str, str]] = ()
+    titled: Sequence[Span] = ()
+    declared: str | None = None
+    found: str = "und"
+    """The language of the whole text."""
+    script_share: float = 0.0
+    main_share: float = 0.0
+    language: str = "und"
+
+
+def _passes(work: _Work, stage: Callable[[_Work], bool]) -> bool:
+    """Whether the page goes on to the next stage."""
+    try:
+        return stage(work)
+    except Exception as error:  # a page must not end a crawl, whatever is in it
+        row = work.row
+        row |= {"rejected_by": "extract:crashed", "detail": f"{type(error).__name__}: {error}"[:300], "text": None}
+        row |= {"bytes": 0, "scores": None, "exact": None, "signature": None, "lines": None}
+        return False
+
+
+def _beginning(page: RawPage, file: SourceFile) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(ANNOTATED_SCHEMA.names)
     row |= {
         "id": document_id(page.record_id, page.payload_digest, page.file, page.offset),
@@ -66,15 +121,6 @@ def annotate_page(
         "license": page.license,
         "license_evidence": file.license_evidence or ("source" if page.license else None),
     }
-    if path_of(page.url) in POLICY_FILES:
-        return row | {"rejected_by": POLICY_FILE, "text": _policy(page), "detail": page.error and page.error[:300]}
-    if page.error:
-        return row | {"rejected_by": _read_rule(page.error), "detail": page.error[:300]}
-    try:
-        _annotate(row, page, file, settings, clock)
-    except Exception as error:  # a page must not end a crawl, whatever is in it
-        row |= {"rejected_by": "extract:crashed", "detail": f"{type(error).__name__}: {error}"[:300], "text": None}
-        row |= {"bytes": 0, "scores": None, "exact": None, "signature": None, "lines": None}
     return row
 
 
@@ -84,59 +130,86 @@ def killed_page(page: RawPage, file: SourceFile, settings: AnnotateSettings) -> 
     return row | {"rejected_by": "extract:killed", "detail": "the process that opened this page was killed, every time"}
 
 
-def _annotate(row: dict[str, Any], page: RawPage, file: SourceFile, settings: AnnotateSettings, clock: Clock) -> None:
-    text, declared = page.text, page.language
-    head: Sequence[tuple[str, str]] = ()
-    titled: list[Span] = []
-    if text is None:
-        found = extract(page.body, page.charset, page.url)
-        text, declared, head = found.text, declared or found.language, found.signals
-        row["title"], titled = redact(clean(found.title)[:500], settings.redact) if found.title else (None, [])
-        row["published"] = found.date
-        if found.error:
-            row |= {"rejected_by": _extract_rule(found.error), "detail": found.error[:300]}
-    clock.lap("extract")
-    signals = read_signals(page.http_headers, head, page.license, row["license_evidence"])
+def _extract(work: _Work) -> bool:
+    row, page, settings = work.row, work.page, work.settings
+    work.declared = page.language
+    if page.text is not None:
+        work.text = page.text
+        return True
+    found = extract(page.body, page.charset, page.url)
+    work.text, work.declared, work.head = found.text, work.declared or found.language, found.signals
+    row["title"], work.titled = redact(clean(found.title)[:500], settings.redact) if found.title else (None, [])
+    row["published"] = found.date
+    if found.error:
+        row |= {"rejected_by": _extract_rule(found.error), "detail": found.error[:300]}
+    return True
+
+
+def _read_rights(work: _Work) -> bool:
+    row, page, settings = work.row, work.page, work.settings
+    signals = read_signals(page.http_headers, work.head, page.license, row["license_evidence"])
     row |= {
         "license": signals.license,
         "license_evidence": signals.license_evidence and redact(signals.license_evidence, settings.redact)[0],
         "reservations": list(signals.reservations),
         "unreadable": list(signals.unreadable),
     }
-    clock.lap("rights")
     if row["rejected_by"]:
-        return
-    if len(text) > settings.most_characters:
-        row |= {"rejected_by": "extract:too-long", "detail": f"{len(text):,} characters"}
-        return
-    text = clean(text)
-    if not text:
+        return False
+    if len(work.text) > settings.most_characters:
+        row |= {"rejected_by": "extract:too-long", "detail": f"{len(work.text):,} characters"}
+        return False
+    work.text = clean(work.text)
+    if not work.text:
         row["rejected_by"] = "extract:empty"
-        return
-    header_language = next((value for name, value in page.http_headers if name.lower() == "content-language"), None)
-    row["declared_language"] = declared = declared or header_language
-    who = identifier(settings.identifier)
-    identified = who.identify(text, declared)
-    mixed = mixture(text, identified, who)
-    row |= language_columns(identified, mixed)
-    if settings.mixed == "cut":
-        text = mixed.main
-    clock.lap("identify")
-    text, spans = redact(text, settings.redact, identified.language)
-    row |= {"pii": counts([*spans, *titled]), "pii_spans": [*_places("text", spans), *_places("title", titled)]}
-    clock.lap("redact")
-    values = settings.signature_values
-    measured = measure(text, lists(mixed.language), values, settings.run_of_words)
-    row |= {
+    return bool(work.text)
+
+
+def _identify(work: _Work) -> bool:
+    headers = work.page.http_headers
+    header_language = next((value for name, value in headers if name.lower() == "content-language"), None)
+    work.row["declared_language"] = declared = work.declared or header_language
+    who = identifier(work.settings.identifier)
+    identified = who.identify(work.text, declared)
+    mixed = mixture(work.text, identified, who)
+    work.row |= language_columns(identified, mixed)
+    if work.settings.mixed == "cut":
+        work.text = mixed.main
+    work.found, work.language = identified.language, mixed.language
+    work.script_share, work.main_share = identified.script_share, mixed.main_share
+    return True
+
+
+def _redact(work: _Work) -> bool:
+    work.text, spans = redact(work.text, work.settings.redact, work.found)
+    found = [*spans, *work.titled]
+    places = [*_places("text", spans), *_places("title", work.titled)]
+    work.row |= {"pii": counts(found), "pii_spans": places}
+    return True
+
+
+def _measure(work: _Work) -> bool:
+    settings, text = work.settings, work.text
+    measured = measure(text, lists(work.language), settings.signature_values, settings.run_of_words)
+    work.row |= {
         "text": text,
         "bytes": len(text.encode()),
         "scores": dict(zip(MEASURES, measured.values.tolist(), strict=True))
-        | {"script_share": identified.script_share, "main_share": mixed.main_share},
+        | {"script_share": work.script_share, "main_share": work.main_share},
         "exact": xxhash.xxh3_128_digest(measured.normal or text.encode()),
         "signature": measured.signature.tobytes() if measured["words"] else None,
         "lines": distinct_keys(text).tobytes(),
     }
-    clock.lap("measure")
+    return True
+
+
+_STAGES: Mapping[str, Callable[[_Work], bool]] = {
+    "extract": _extract,
+    "rights": _read_rights,
+    "identify": _identify,
+    "redact": _redact,
+    "measure": _measure,
+}
 
 
 def _places(part: str, spans: Sequence[Span]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Step two: from annotated pages to a corpus. Decides with the recipe's thresholds; no page is read again.
 
-decide (a task a part) -> duplicates, repeated lines, cap, held-out (over all) -> deal (a task a part) -> merge (a task
-a language).
+decide (a task a part) -> duplicates, repeated lines, cap, held-out (over all) -> deal (a task for some
+parts) -> merge (a task a language).
 """
 
 import shutil
@@ -188,17 +188,21 @@ def _write(
     for name, size in zip(names, np.bincount(code, book.bytes, len(names)).tolist(), strict=True):
         sizes[name] += int(size)
     counts = {target: deal.ranges(size) for target, size in sizes.items()}
-    tasks = []
+    made = []
     for number, part in enumerate(parts):
         rows = range(book.starts[number], book.starts[number + 1])
         path = pieces / f"verdicts-{number:06d}.parquet"
         targets = [names[one] for one in code[rows.start : rows.stop]]
         deal.write_verdicts(path, _verdict_columns(book, rows, targets, counts))
-        out, mine = pieces / f"dealt-{number:06d}.parquet", cuts[number] if cuts else None
-        tasks.append(deal.DealTask(part, out, _decided(pieces, number), path, mine))
+        made.append(deal.DealPart(part, _decided(pieces, number), path, cuts[number] if cuts else None))
+    held = np.concatenate([[0], np.cumsum(book.bytes)])[book.starts]
+    tasks = [
+        deal.DealTask(tuple(made[at] for at in group), pieces / f"dealt-{group.start:06d}.parquet")
+        for group in deal.groups(np.diff(held).tolist())
+    ]
     dealt: list[tuple[Path, list[deal.Hand]]] = []
-    with context.progress.task("sort", len(tasks), "parts") as bar:
-        for task, hands in zip(tasks, context.engine.map(deal.deal_part, tasks, lambda _: bar.advance()), strict=True):
+    with context.progress.task("sort", len(tasks), "groups of parts") as bar:
+        for task, hands in zip(tasks, context.engine.map(deal.deal_parts, tasks, lambda _: bar.advance()), strict=True):
             dealt.append((task.out, hands))
     merges = deal.merge_tasks(dealt, work)
     with context.progress.task("write", len(merges), "files") as bar:

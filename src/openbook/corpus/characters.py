@@ -3,11 +3,17 @@
 The statistics' kernel reads it in place of Python's string methods, so that no rule knows a language or an alphabet.
 """
 
+import sys
 import unicodedata
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+TABLES = "characters.npz"
+"""Written by `python -m openbook.corpus.characters PATH`, with Python 3.11: Unicode 14."""
 
 WORD, ALPHA, DIGIT, SPACE, TERMINAL, JOINER, SINGLE, QUAD = (1 << bit for bit in range(8))
 """WORD: letter, mark or number. JOINER: stands inside a word (hyphen, apostrophe). SINGLE: a word by itself (Han,
@@ -67,24 +73,45 @@ def classify(character: str) -> int:
 @cache
 def classes() -> NDArray[np.uint8]:
     """Bits of each code point below TABLE_SIZE."""
-    table = np.zeros(TABLE_SIZE, np.uint8)
-    for point in range(TABLE_SIZE):
-        table[point] = classify(chr(point))
-    return table
+    return _shipped()[0]
 
 
 @cache
 def lower() -> NDArray[np.int32]:
     """Simple lower case of each code point below TABLE_SIZE: the first code point of its lower case."""
-    table = np.arange(TABLE_SIZE, dtype=np.int32)
+    return _shipped()[1]
+
+
+@cache
+def _shipped() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Both from the package: made anew they take a second of each process, and would follow its Python."""
+    with files("openbook.corpus").joinpath(TABLES).open("rb") as file, np.load(file) as tables:
+        return tables["classes"], np.arange(TABLE_SIZE, dtype=np.int32) + tables["lower"]
+
+
+def derive() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Both tables as this Python's character data have them."""
+    bits, small = np.zeros(TABLE_SIZE, np.uint8), np.arange(TABLE_SIZE, dtype=np.int32)
     for point in range(TABLE_SIZE):
         character = chr(point)
+        bits[point] = classify(character)
         if character.isupper() or character.istitle():
-            table[point] = ord(character.lower()[0])
-    return table
+            small[point] = ord(character.lower()[0])
+    return bits, small
 
 
 def fold(text: str) -> str:
     """Lower case as the kernel makes it: one code point for one."""
     table = lower()
     return "".join(chr(table[ord(c)]) if ord(c) < TABLE_SIZE else c for c in text)
+
+
+def write(path: Path) -> None:
+    """The package's data; `lower` as what is added to a code point."""
+    bits, small = derive()
+    with path.open("wb") as file:
+        np.savez_compressed(file, classes=bits, lower=small - np.arange(TABLE_SIZE, dtype=np.int32))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

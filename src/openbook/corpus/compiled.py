@@ -4,12 +4,37 @@ numba alone looks at a function's own file, and would go on using old copies of 
 """
 
 import hashlib
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+
+
+def _leave_out_scipy() -> None:
+    """numba asks for BLAS by importing all of scipy.linalg, half a second a process. No kernel multiplies matrices.
+
+    A function that does so makes numba ask again.
+    """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    from numba.np import linalg
+
+    def absent() -> None:
+        raise ImportError
+
+    asked, linalg.ensure_blas = linalg.ensure_blas, absent
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = asked  # type: ignore[attr-defined]
+    finally:
+        linalg.ensure_blas = asked
+
+
+_leave_out_scipy()
 
 _CONSTANTS = ("characters.py",)
 """Files without kernels whose constants are compiled into some."""

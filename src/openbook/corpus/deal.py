@@ -1,7 +1,7 @@
 """How rows get from the files they were read in to the files they belong to: dealt out by language, then merged by id.
 
-Every part of the annotated pages is dealt into one file, a row group for each hand (language, kept or not, range of
-ids); a language's file then takes its hands range by range. So a worker holds one part, or one range, never a language.
+Every part of the annotated pages, or a few small ones, is dealt into one file, a row group for each hand (language,
+kept or not, range of ids); a language's file then takes its hands range by range. A worker holds a part, or a range.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_
 
 RANGE_BYTES = 48 << 20
 """Text of a range of ids that is merged at a time, about."""
+GROUP_BYTES = 32 << 20
+"""Text of the parts that are dealt together, about: as much as a part may hold."""
 READ_ROWS = 512
 HANDS = b"openbook"
 """Key of a dealt file's metadata: its hands."""
@@ -45,15 +47,20 @@ DEALT_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class DealTask:
+class DealPart:
     part: Path
-    out: Path
     decided: Path
     """Of decide_part: signals about rights, quality and what stays of a text that is cut, of each row."""
     verdicts: Path
     """Columns of _VERDICTS, `target` and its number of ranges, row by row."""
     cuts: Path | None = None
     """The lines to be cut from the kept ones, as `repeated_lines` wrote them."""
+
+
+@dataclass(frozen=True)
+class DealTask:
+    parts: tuple[DealPart, ...]
+    out: Path
 
 
 @dataclass(frozen=True)
@@ -72,19 +79,46 @@ def ranges(size: int) -> int:
     return count
 
 
-def deal_part(task: DealTask) -> list[Hand]:
-    """Deal one part, unless a killed run has; returns the hands in the order of the file's row groups."""
+def groups(sizes: Sequence[int]) -> list[range]:
+    """Neighboring parts that are dealt together: small ones, so that there are few hands; a large one stays alone."""
+    found: list[range] = []
+    held = 0
+    for at, size in enumerate(sizes):
+        if found and held + size <= GROUP_BYTES:
+            found[-1] = range(found[-1].start, at + 1)
+            held += size
+        else:
+            found.append(range(at, at + 1))
+            held = size
+    return found
+
+
+def deal_parts(task: DealTask) -> list[Hand]:
+    """Deal some parts, unless a killed run has; returns the hands in the order of the file's row groups."""
     if task.out.exists():
         return [(target, place) for target, place in orjson.loads(pq.read_metadata(task.out).metadata[HANDS])]
-    verdicts = pq.read_table(task.verdicts)
-    decided = pq.read_table(task.decided, columns=[*_DECIDED, "pieces"])
+    hands: dict[Hand, list[pa.Table]] = {}
+    for part in task.parts:
+        _deal(part, hands)
+    order = sorted(hands)
+    with parquet_writer(task.out, DEALT_SCHEMA) as writer:
+        for hand in order:
+            table = pa.concat_tables(hands.pop(hand))
+            writer.write_table(table, row_group_size=table.num_rows)
+        writer.add_key_value_metadata({HANDS.decode(): orjson.dumps(order).decode()})
+    return order
+
+
+def _deal(part: DealPart, hands: dict[Hand, list[pa.Table]]) -> None:
+    """Give each row of the part to its hand."""
+    verdicts = pq.read_table(part.verdicts)
+    decided = pq.read_table(part.decided, columns=[*_DECIDED, "pieces"])
     for name in decided.column_names:
         verdicts = verdicts.append_column(name, decided.column(name))
     targets, counts = verdicts.column("target").to_pylist(), verdicts.column("ranges").to_pylist()
-    hands: dict[Hand, list[pa.Table]] = {}
-    cuts = _cuts(task.cuts)
+    cuts = _cuts(part.cuts)
     row = 0
-    for batch in pq.ParquetFile(task.part).iter_batches(READ_ROWS, columns=_read_columns()):
+    for batch in pq.ParquetFile(part.part).iter_batches(READ_ROWS, columns=_read_columns()):
         told = verdicts.slice(row, batch.num_rows)
         table = _with_verdicts(without(pa.Table.from_batches([batch]), told, cuts, row), told)
         where: dict[Hand, list[int]] = {}
@@ -94,13 +128,6 @@ def deal_part(task: DealTask) -> list[Hand]:
         for hand, rows in where.items():
             hands.setdefault(hand, []).append(table.take(pa.array(rows)))
         row += batch.num_rows
-    order = sorted(hands)
-    with parquet_writer(task.out, DEALT_SCHEMA) as writer:
-        for hand in order:
-            table = pa.concat_tables(hands.pop(hand))
-            writer.write_table(table, row_group_size=table.num_rows)
-        writer.add_key_value_metadata({HANDS.decode(): orjson.dumps(order).decode()})
-    return order
 
 
 def _cuts(path: Path | None) -> dict[int, NDArray[np.int32]]:
@@ -132,12 +159,10 @@ def merge(task: MergeTask) -> int:
     count = 0
     with parquet_writer(task.out, schema) as writer:
         for place in sorted({place for _, hands in task.dealt for place, _ in hands}):
-            pieces = [
-                pq.ParquetFile(path).read_row_group(group, columns=schema.names)
-                for path, hands in task.dealt
-                for at, group in hands
-                if at == place
-            ]
+            pieces = []
+            for path, hands in task.dealt:
+                if mine := [group for at, group in hands if at == place]:
+                    pieces.append(pq.ParquetFile(path).read_row_groups(mine, columns=schema.names))
             table = pa.concat_tables(pieces).select(schema.names)
             table = table.take(_order(table))
             write_table(writer, table)

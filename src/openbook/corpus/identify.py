@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from openbook.corpus.compiled import kernel
 from openbook.corpus.fasttext_model import FastText
 from openbook.corpus.naive_bayes import NaiveBayes
 from openbook.corpus.varieties import families
@@ -65,17 +66,32 @@ def declared_code(declared: str | None) -> str | None:
 
 def letters_by_script(text: str) -> dict[str, int]:
     """How many letters of each script of the table stand in `text`; `other` for the rest."""
-    points = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
-    counts = {
-        script: int(sum(np.count_nonzero((points >= low) & (points <= high)) for low, high in ranges))
-        for script, ranges in SCRIPTS.items()
-    }
-    counts["other"] = (
-        int(np.count_nonzero(points > 0x24F))
-        - sum(counts[script] for script in SCRIPTS if script != "Latn")
-        - int(np.count_nonzero((points >= 0x1E00) & (points <= 0x1EFF)))
-    )
-    counts["other"] = max(0, counts["other"] - int(np.count_nonzero((points >= 0x2000) & (points <= 0x2BFF))))
+    counts = _letters(np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32), _RANGES, _OF).tolist()
+    return dict(zip((*SCRIPTS, "other"), counts, strict=True))
+
+
+_RANGES = np.array([bounds for ranges in SCRIPTS.values() for bounds in ranges], np.int64)
+_OF = np.array([at for at, ranges in enumerate(SCRIPTS.values()) for _ in ranges], np.int64)
+"""Place in SCRIPTS of each range."""
+
+
+@kernel
+def _letters(points: Any, ranges: Any, of: Any) -> Any:
+    """Letters in each script, and at last those in none: what lies beyond Latin and is no punctuation or symbol."""
+    counts: Any = np.zeros(of[-1] + 2, np.int64)
+    others: Any = 0
+    marks: Any = 0
+    for i in range(points.size):
+        point = np.int64(points[i])
+        known: Any = point <= 0x24F or 0x1E00 <= point <= 0x1EFF
+        for k in range(of.size):
+            if ranges[k, 0] <= point <= ranges[k, 1]:
+                counts[of[k]] += 1
+                known = True
+                break
+        others += not known
+        marks += 0x2000 <= point <= 0x2BFF
+    counts[-1] = max(0, others - marks)
     return counts
 
 
@@ -135,8 +151,9 @@ def _labels(code: str | None) -> tuple[str, ...]:
 
 
 def _answer(shares: dict[str, float], letters: dict[str, int]) -> Identified:
-    ranked = sorted(((share, label) for label, share in shares.items()), reverse=True)[:2]
-    (score, label), (next_score, next_label) = ranked[0], ranked[1] if len(ranked) > 1 else (0.0, UNKNOWN)
+    score, label = max(zip(shares.values(), shares, strict=True))
+    del shares[label]
+    next_score, next_label = max(zip(shares.values(), shares, strict=True), default=(0.0, UNKNOWN))
     code = code_of(label)
     script = LANGUAGES[code].script if code in LANGUAGES else None
     total = sum(letters.values())

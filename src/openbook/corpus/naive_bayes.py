@@ -24,6 +24,7 @@ class NaiveBayes:
         model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
         columns = [at for at, label in enumerate(model.nb_classes) if label in allowed]
         self.labels: list[str] = [model.nb_classes[at] for at in columns]
+        self._single = len(set(self.labels)) == len(self.labels)
         self._weights = np.ascontiguousarray(model.nb_ptc[:, columns], dtype=np.float32)
         self._start = np.asarray(model.nb_pc, dtype=np.float64)[columns]
         self._moves = np.frombuffer(model.tk_nextmove, dtype=f"u{model.tk_nextmove.itemsize}")
@@ -34,8 +35,12 @@ class NaiveBayes:
     def probabilities(self, text: str) -> dict[str, float]:
         """Label -> probability; empty where the text holds nothing that the model knows."""
         shares = self._shares(text)
+        if shares is None:
+            return {}
+        if self._single:
+            return dict(zip(self.labels, shares.tolist(), strict=True))
         merged: dict[str, float] = {}
-        for label, share in zip(self.labels, () if shares is None else shares.tolist(), strict=shares is not None):
+        for label, share in zip(self.labels, shares.tolist(), strict=True):
             merged[label] = merged.get(label, 0.0) + share
         return merged
 

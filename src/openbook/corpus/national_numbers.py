@@ -4,8 +4,9 @@ A number is taken where a word before it says what it is; those with a date and 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from openbook.corpus import national_checks as check
 
@@ -103,11 +104,17 @@ def alone(text: str, language: str | None) -> bool:
     """Whether the number proves itself, in a text of this language (None: not known), or by how it is written."""
     if _WRITTEN.fullmatch(text) and any(test(compact(text)) for test in _TESTS):
         return len(set(text)) > 4
-    return any(
-        (one.languages is None or language in one.languages or (language is None and one.languages))
-        and _passes(one, text)
+    return any(_passes(one, text) for one in _of(language))
+
+
+@cache
+def _of(language: str | None) -> Sequence[NationalNumber]:
+    """Those that a text of this language may hold."""
+    return [
+        one
         for one in TABLE
-    )
+        if one.languages is None or language in one.languages or (language is None and one.languages)
+    ]
 
 
 def _passes(one: NationalNumber, text: str) -> bool:

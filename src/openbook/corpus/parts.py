@@ -4,8 +4,8 @@ What decides a part's bytes is in its name, so a killed run goes on behind its l
 in the file, and another run may take over what an older artifact holds.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.books.previous import take
 from openbook.books.record import FileEntry
 from openbook.corpus.annotated import NOTE, POLICY_FILE
-from openbook.corpus.annotation import Clock, annotate_page, killed_page
+from openbook.corpus.annotation import Clock, annotate_pages, killed_page
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, parquet_writer
 from openbook.corpus.hand import BETWEEN, Hand, outlive
 from openbook.corpus.settings import ANNOTATE_VERSION, AnnotateSettings
@@ -28,6 +28,8 @@ from openbook.corpus.warming import warm_up
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
 """Of text, about. A part is closed at the row group that reaches either bound."""
+BATCH_PAGES, BATCH_BYTES = 256, 8 << 20
+"""Pages that go through the stages together, and about their bytes."""
 HANDS = ".hands"
 FACTS = ("name", "source", "format", "sha256", "license", "license_evidence", "mapping")
 """Of a source file, those that its rows depend on."""
@@ -58,7 +60,8 @@ class Task:
     previous: Path | None = None
     older: tuple[tuple[str, FileEntry], ...] = ()
     """Parts of this span in the artifact `previous`."""
-    annotate: Annotate = annotate_page
+    annotate: Annotate | None = None
+    """In place of annotate_pages, page by page."""
 
     @property
     def stem(self) -> str:
@@ -107,7 +110,7 @@ def annotate_span(task: Task) -> TaskResult:
         warm_up(task.cache)
         note = task.folder / HANDS / task.stem
         if note.exists():
-            outlive(write_parts, task, note, task.file.name)
+            outlive(write_singly, task, note, task.file.name)
         else:
             result.seconds = write_parts(task)
     for _, name, noted in _standing(task):
@@ -164,7 +167,12 @@ def _stands(task: Task) -> bool:
     return bool(standing) and bool(standing[-1][2]["last"])
 
 
-def write_parts(task: Task, left_out: frozenset[int] = frozenset()) -> dict[str, float]:
+def write_singly(task: Task, left_out: frozenset[int]) -> dict[str, float]:
+    """As write_parts, page by page: where a page kills the process, its note must name that one."""
+    return write_parts(task, left_out, 1)
+
+
+def write_parts(task: Task, left_out: frozenset[int] = frozenset(), batch: int = BATCH_PAGES) -> dict[str, float]:
     """Make the parts that are missing; returns CPU seconds by stage. `left_out`: offsets of pages not to open."""
     with Hand(task.folder / HANDS / task.stem) as hand:
         standing = list(_standing(task))
@@ -175,7 +183,7 @@ def write_parts(task: Task, left_out: frozenset[int] = frozenset()) -> dict[str,
             enter = task.enter if task.enter is not None else first_record(task.path, task.start)
             enter = start = None if enter == NOWHERE else enter
         clock = Clock()
-        rows = _Rows(task, start, hand, left_out, clock)
+        rows = _Rows(task, start, hand, left_out, clock, 1 if task.annotate else batch)
         while True:
             last = _write_part(task, number, rows, enter, clock)
             number += 1
@@ -186,37 +194,88 @@ def write_parts(task: Task, left_out: frozenset[int] = frozenset()) -> dict[str,
 class _Rows:
     """The rows of a span from the record at `start` on, with the place where the page behind them begins."""
 
-    def __init__(self, task: Task, start: int | None, hand: Hand, left_out: frozenset[int], clock: Clock) -> None:
-        self.task, self.hand, self.left_out, self.clock = task, hand, left_out, clock
+    def __init__(
+        self, task: Task, start: int | None, hand: Hand, left_out: frozenset[int], clock: Clock, batch: int
+    ) -> None:
+        self.task, self.hand, self.left_out, self.clock, self.batch = task, hand, left_out, clock, batch
         self.others: Counter[str] = Counter()
         """Records that are no pages, passed over up to the next page."""
-        self.pages = iter(()) if start is None else read_span(task.file, task.path, start, task.stop, self.others)
-        self.ended = False
-        self.next: int | None = None
-        """Where the next page of the span begins, behind its last one the next record, None at the end of the file."""
+        self._passed: Counter[str] = Counter()
+        """The same, up to the page that is read ahead."""
+        self.pages = iter(()) if start is None else read_span(task.file, task.path, start, task.stop, self._passed)
         self._ahead: RawPage | None = None
-        self._step()
+        self._ready: deque[tuple[dict[str, Any], _Place]] = deque()
+        self._go(self._step())
+        self.clock.lap("read")
 
-    def _step(self) -> None:
+    def _go(self, place: "_Place") -> None:
+        """Say that all before the place is done."""
+        self.ended, self.next = place.ended, place.next
+        self.others.update(place.others)
+
+    def _step(self) -> "_Place":
+        """Read the next page; returns its place."""
+        self._passed.clear()
         try:
             self._ahead = next(self.pages)
-            self.next = self._ahead.offset
+            return _Place(self._ahead.offset, False, Counter(self._passed))
         except StopIteration as end:
-            self._ahead, self.ended, self.next = None, True, end.value
-        self.clock.lap("read")
+            self._ahead = None
+            return _Place(end.value, True, Counter(self._passed))
 
     def row(self) -> dict[str, Any]:
         """There must be one: `ended` is False."""
-        page = self._ahead
-        assert page is not None
-        self.hand.hold(page.offset)
-        if page.offset in self.left_out:
-            row = killed_page(page, self.task.file, self.task.settings)
-        else:
-            row = self.task.annotate(page, self.task.file, self.task.settings, self.clock)
-        self.hand.hold(BETWEEN)
-        self._step()
+        if not self._ready:
+            self._fill()
+        row, place = self._ready.popleft()
+        self._go(place)
         return row
+
+    def _fill(self) -> None:
+        """Annotate the next pages."""
+        pages: list[RawPage] = []
+        places: list[_Place] = []
+        size = 0
+        while self._ahead is not None and len(pages) < self.batch and size < BATCH_BYTES:
+            pages.append(self._ahead)
+            size += len(self._ahead.body) + len(self._ahead.text or "")
+            if len(pages) < self.batch:
+                places.append(self._step())
+            else:
+                break
+        self.clock.lap("read")
+        self.hand.hold(pages[0].offset)
+        rows = self._annotated(pages)
+        self.hand.hold(BETWEEN)
+        if len(places) < len(pages):
+            places.append(self._step())
+            self.clock.lap("read")
+        self._ready.extend(zip(rows, places, strict=True))
+
+    def _annotated(self, pages: Sequence[RawPage]) -> list[dict[str, Any]]:
+        task = self.task
+        if not self.left_out and task.annotate is None:
+            return annotate_pages(pages, task.file, task.settings, self.clock)
+        rows = []
+        for page in pages:
+            if page.offset in self.left_out:
+                rows.append(killed_page(page, task.file, task.settings))
+            elif task.annotate is None:
+                rows += annotate_pages([page], task.file, task.settings, self.clock)
+            else:
+                rows.append(task.annotate(page, task.file, task.settings, self.clock))
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the reading stands behind a page."""
+
+    next: int | None
+    """Where the next page of the span begins, behind its last one the next record, None at the end of the file."""
+    ended: bool
+    others: Counter[str]
+    """Records that are no pages, between the two."""
 
 
 def _write_part(task: Task, number: int, rows: _Rows, enter: int | None, clock: Clock) -> bool:

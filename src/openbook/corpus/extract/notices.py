@@ -24,6 +24,10 @@ _STATED = re.compile(
     re.I,
 )
 """RDFa and microdata: an element whose property is the license."""
+_MAY_STATE = re.compile(rb"prop(?:erty)?\s*=\s*[\"']?(?:\w{1,12}:)?licen[sc]e")
+_HOSTS = (b"creativecommons.org/", b"gnu.org/", b"opendatacommons.org/", b"mozilla.org/")
+_NAMES = (b"CC BY", b"CC-BY", b"CC0", b"Creative Commons ")
+"""What the patterns above cannot do without, quickly found: most pages have none of it."""
 _SAYS = re.compile(
     r"licen[csz]|lizen[zs]|licenc|licens|liċenzj|lisens|lisenss|litsents|άδεια|αδεια|лиценз|ліценз|ceadún|leyfi|"
     r"available under|"
@@ -74,12 +78,14 @@ _ELEMENTS = (
 def notices(raw: bytes) -> list[tuple[str, str]]:
     """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
     found: list[tuple[str, str]] = []
-    if b"property" in raw or b"itemprop" in raw:
+    low = raw.lower()
+    if (b"property" in raw or b"itemprop" in raw) and _MAY_STATE.search(low):
         links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
         found += [("property license", html.unescape(link)) for link in links[:MOST]]
     if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
         return found
-    for pattern in (_LINK, _NAME):
+    linked, named = any(host in low for host in _HOSTS), any(name in raw for name in _NAMES)
+    for pattern in (*((_LINK,) if linked else ()), *((_NAME,) if named else ())):
         for match in pattern.finditer(raw):
             sentence = _sentence(raw, match.start(), match.end())
             if _SAYS.search(sentence) and not _PICTURE.search(sentence):

@@ -34,8 +34,8 @@ STRETCH = 128 << 20
 """Bytes of text that one task reads."""
 _COLUMNS = ["id", "url", "text"]
 _NONE: NDArray[np.uint64] = np.empty(0, np.uint64)
-_Entries = tuple[list[NDArray[np.uint64]], list[NDArray[np.uint64]]]
-"""Keys and rows."""
+_Entries = tuple[list[NDArray[np.uint64]], list[int], list[int]]
+"""Keys, and for each lot of them their row and their number."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _stretches(folder: Path, pieces: Path) -> tuple[list[ScanTask], list[tuple[s
     files: list[tuple[str, int]] = []
     first = 0
     for path in sorted([*folder.glob("documents/*.parquet"), *folder.glob("rejected/*.parquet")]):
-        metadata = pq.ParquetFile(path).metadata
+        metadata = pq.read_metadata(path)
         files.append((path.relative_to(folder).as_posix(), metadata.num_rows))
         begin, size, rows = 0, 0, 0
         for group in range(metadata.num_row_groups):
@@ -107,7 +107,7 @@ def scan(task: ScanTask) -> Scanned:
     """Write the sorted runs of one stretch, and the verdicts on its rows."""
     file = pq.ParquetFile(task.file)
     rejected = "rejected_by" in file.schema_arrow.names
-    entries: dict[str, _Entries] = {name: ([], []) for name in TABLES}
+    entries: dict[str, _Entries] = {name: ([], [], []) for name in TABLES}
     rules: dict[str, int] = {}
     codes: list[int] = []
     row = task.first
@@ -127,8 +127,13 @@ def scan(task: ScanTask) -> Scanned:
         verdicts = columns.column("rejected_by").to_pylist() if rejected else [""] * columns.num_rows
         codes += [rules.setdefault(one or "", len(rules)) for one in verdicts]
     counts = {
-        name: table.write_run(task.out, name, np.concatenate([_NONE, *keys]), np.concatenate([_NONE, *rows]))
-        for name, (keys, rows) in entries.items()
+        name: table.write_run(
+            task.out,
+            name,
+            np.concatenate([_NONE, *keys]),
+            np.repeat(np.array(rows, np.uint64), np.array(sizes, np.int64)),
+        )
+        for name, (keys, rows, sizes) in entries.items()
     }
     np.save(task.out / VERDICTS, np.array(codes, np.uint16))
     return Scanned(counts, tuple(rules))
@@ -136,7 +141,8 @@ def scan(task: ScanTask) -> Scanned:
 
 def _add(entries: _Entries, keys: Sequence[int] | NDArray[np.uint64], row: int) -> None:
     entries[0].append(np.asarray(keys, np.uint64))
-    entries[1].append(np.full(len(keys), row, np.uint64))
+    entries[1].append(row)
+    entries[2].append(len(keys))
 
 
 def _join_verdicts(
