@@ -56,7 +56,7 @@ def test_the_script_runs_the_recipe_under_torchrun_on_each_node(recipe: Path, tm
 def test_submission_hands_slurm_the_script_and_reports_its_refusal(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "tools") + ":/usr/bin:/bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "tools"))  # no Slurm of this machine
     path, answer = launch(Job(recipe, "tiny"), tmp_path, submit=False)
     assert answer is None and path.read_text() == script(Job(recipe, "tiny"))
     with pytest.raises(OpenbookError, match="no sbatch"):
