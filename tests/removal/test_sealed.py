@@ -69,7 +69,7 @@ def release(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Release:
     work, run, key = tmp_path_factory.mktemp("sealed") / "release", made.run, pyrage.x25519.Identity.generate()
     shutil.copytree(final_checkpoint(run / "model").folder, work / "model", ignore=shutil.ignore_patterns("training"))
     roots = {}
-    for step in ("corpus", "tokens"):
+    for step in ("sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model"):
         record = bundle.read_record(run / step)
         roots[step] = record.root
         write_bytes(work / "records" / f"{step}.json", record.model_dump_json().encode())
