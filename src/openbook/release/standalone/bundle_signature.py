@@ -10,6 +10,8 @@ from openbook.books.signature import read_public_key, strict_base64, verify_with
 from openbook.errors import OpenbookError
 
 SIGNATURE_NAME = "model.sig"
+MAY_BE_EMPTY = ("keyid", "tlogEntries", "timestampVerificationData", "rfc3161Timestamps")
+"""Fields that some writers leave out, and others write without content."""
 MOST_SIGNATURE_BYTES = 1 << 28
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -71,7 +73,8 @@ def _open(bundle: dict[str, Any]) -> tuple[bool, bytes, bytes]:
 def _without_empty(value: Any) -> Any:
     """Writers differ in whether they write fields without content."""
     if isinstance(value, dict):
-        return {name: _without_empty(one) for name, one in value.items() if one not in ("", None, [])}
+        left_out = {name for name, one in value.items() if name in MAY_BE_EMPTY and one in ("", None, [])}
+        return {name: _without_empty(one) for name, one in value.items() if name not in left_out}
     return [_without_empty(one) for one in value] if isinstance(value, list) else value
 
 
