@@ -23,7 +23,7 @@ def test_pages_fit_a_phone_and_lead_to_each_other_in_every_language(tmp_path: Pa
         page.size(1200, 900, dark=True)
         assert page.run("getComputedStyle(document.body).backgroundColor") != light
         page.run("document.querySelector('nav a[lang=pl]').click()")
-        page.wait("document.documentElement.lang === 'pl'")
+        page.wait("document.documentElement?.lang === 'pl'")
         assert page.run("document.querySelector('h1').textContent") == "Karta modelu: tiny"
         assert all(url.startswith("file:") for url in page.requests)
         assert page.complaints == []
