@@ -11,7 +11,7 @@ from openbook.context import Context
 from openbook.corpus import Corpus, parallel
 from openbook.errors import OpenbookError
 from openbook.evaluate import EvaluateSettings, Evaluation
-from openbook.pipeline import Step, difference, dump, execute, read_step
+from openbook.step import Step, difference, dump, execute, read_step
 
 FOLDER = "evaluations"
 OWN = "evaluation"

@@ -16,6 +16,7 @@ from openbook.evaluate.artifact import Evaluation
 from openbook.evaluate.gates import Gates
 from openbook.model import ModelSettings, TransformerConfig, family
 from openbook.recipe import Recipe
+from openbook.step import difference, execute
 from openbook.tokenizer import Tokenizer
 from openbook.train import TrainSettings
 from openbook.train.ladder import Ladder, Rung, checked, predict
@@ -88,8 +89,8 @@ def climb(recipe: Recipe, base: Path, run_folder: Path, folder: Path, context: C
             if step.name not in ("model", "evaluation"):
                 continue
             store.recover(folder / step.name)
-            if pipeline.difference(step, folder):
-                pipeline.execute(step, folder, context)
+            if difference(step, folder):
+                execute(step, folder, context)
 
 
 def result(recipe: Recipe, depth: int, folder: Path, vocabulary: int) -> Rung:

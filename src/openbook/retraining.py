@@ -17,9 +17,9 @@ from openbook.books.record import Outcome, Record, read_record
 from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.model import FinalModel, ModelSettings
-from openbook.pipeline import Step, difference, execute
 from openbook.release import removal
 from openbook.release.exposure import last_clean
+from openbook.step import Step, difference, execute
 from openbook.tokenizer import TokenizedCorpus, Tokenizer
 from openbook.train import TrainSettings
 

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from openbook.books.record import Record
 from openbook.errors import OpenbookError
-from openbook.pipeline import STEPS, read_step
+from openbook.pipeline import STEPS
 from openbook.release.evidence import Evidence, LanguageFigures, gather
 from openbook.report import number
+from openbook.step import read_step
 
 COLUMNS = ("docs", "bytes", "bytes/tok", "tok/en", "bits/B", "95 %", "baseline", "n", "parity")
 NARROW = 96

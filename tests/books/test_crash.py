@@ -8,26 +8,27 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from openbook import compute, pipeline, progress
+from openbook import compute, progress
 from openbook.books import Outcome, store
 from openbook.books.note import verifier_key
 from openbook.books.record import hash_files, read_record
 from openbook.books.tiles import check_log
 from openbook.books.tlog import TileLog
 from openbook.context import Context
+from openbook.step import Step, execute
 from tests.books.cut import Cut, cut_after, was_cut
 
 MOST = 400
 """Changes of files after which a test gives up finding the end."""
 
 
-def step(number: int) -> pipeline.Step:
+def step(number: int) -> Step:
     def run(_: Mapping[str, Path], work: Path, context: Context) -> Outcome:
         store.write_bytes(work / "a" / "numbers.json", json.dumps([number] * 3).encode())
         store.write_bytes(work / "b.txt", f"number {number}".encode())
         return Outcome(counts={"number": number})
 
-    return pipeline.Step("corpus", 1, {"number": number}, (), run, {})
+    return Step("corpus", 1, {"number": number}, (), run, {})
 
 
 def context(tmp_path: Path) -> Context:
@@ -57,10 +58,10 @@ def test_an_artifact_cut_off_at_any_write_is_the_old_one_or_the_new_one(
     for changes in range(MOST):
         run_folder = tmp_path / str(changes)
         run_folder.mkdir()
-        pipeline.execute(step(1), run_folder, context(tmp_path))
+        execute(step(1), run_folder, context(tmp_path))
         try:
             with cut_after(changes):
-                pipeline.execute(step(2), run_folder, context(tmp_path))
+                execute(step(2), run_folder, context(tmp_path))
         except Cut:
             pass
         ended = not was_cut(changes)
@@ -69,7 +70,7 @@ def test_an_artifact_cut_off_at_any_write_is_the_old_one_or_the_new_one(
         found.add(number_in(run_folder / "corpus"))
         store.recover(run_folder / "corpus")
         found.add(number_in(run_folder / "corpus"))
-        pipeline.execute(step(2), run_folder, context(tmp_path))
+        execute(step(2), run_folder, context(tmp_path))
         assert number_in(run_folder / "corpus") == 2
         assert [path.name for path in run_folder.iterdir()] == ["corpus"]
         if ended:

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from openbook import pipeline
+from openbook import pipeline, step
 from openbook.corpus import CorpusSettings
 from openbook.corpus.decide import judge
 from openbook.corpus.derive import derive, derive_files
@@ -90,7 +90,7 @@ def only_the_corpus_step_runs_again(folder: Path) -> None:
 
     def stale() -> dict[str, tuple[str, ...]]:
         steps = pipeline.steps(load(recipe), folder)
-        return {one.step.name: one.reasons for one in pipeline.plan(steps[:4], folder / "runs" / "derived")}
+        return {one.step.name: one.reasons for one in step.plan(steps[:4], folder / "runs" / "derived")}
 
     assert stale()["corpus"] == ()
     for more, reason in (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openbook import pipeline
+from openbook import pipeline, step
 from openbook.books.previous import Previous
 from openbook.books.record import FILE_NAME, Record, read_record
 from openbook.corpus import annotate, parts
@@ -119,7 +119,7 @@ def test_killed_while_it_grows_it_goes_on_and_the_old_artifact_stands_until_then
         with pytest.raises(KeyboardInterrupt):
             run(base, "run", recipe())
     assert read_record(base / "run" / "annotated") == before["annotated"]
-    assert pipeline.difference(pipeline.steps(recipe(), base)[2], base / "run")
+    assert step.difference(pipeline.steps(recipe(), base)[2], base / "run")
     grown = run(base, "run", recipe())
     assert grown["annotated"].measures["parts"]["taken_over"] >= 1
     equal(base, grown, recipe())

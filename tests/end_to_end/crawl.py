@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
+import time
 import uuid
 from pathlib import Path
 
@@ -127,6 +129,9 @@ def write_crawl(folder: Path) -> Path:
     (folder / "ready.jsonl.gz").write_bytes(gzip.compress(packed, mtime=0))
     table = pa.table({"text": [text for _, text in ready[1::2]], "language": [code for code, _ in ready[1::2]]})
     pq.write_table(table, folder / "ready.parquet")
+    hour_ago = time.time() - 3600  # a file written within the second in which a run begins may have changed since
+    for path in folder.rglob("*"):
+        os.utime(path, (hour_ago, hour_ago))
     recipe = folder / "small.toml"
     recipe.write_text(RECIPE.format(languages=json.dumps(codes)))
     return recipe

@@ -16,7 +16,8 @@ import pytest
 
 from openbook.books import merkle
 from openbook.languages import LANGUAGES
-from openbook.pipeline import STEPS, read_step
+from openbook.pipeline import STEPS
+from openbook.step import read_step
 from tests.end_to_end.conftest import SmallRun, openbook
 from tests.end_to_end.crawl import write_crawl
 

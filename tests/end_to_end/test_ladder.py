@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from openbook.model import Checkpoint
-from openbook.pipeline import read_step
+from openbook.step import read_step
 from openbook.tokenizer import Tokenizer
 from tests.end_to_end.conftest import SmallRun, openbook
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openbook.pipeline import read_step
+from openbook.step import read_step
 from tests.end_to_end.conftest import SmallRun, openbook
 
 

@@ -33,7 +33,7 @@ def run(
 ) -> None:
     """Run a recipe: make what is out of date, leave what is up to date."""
     prepare_surroundings(cache)
-    from openbook import compute, pipeline
+    from openbook import compute, pipeline, step
     from openbook.context import Context
     from openbook.recipe import load
 
@@ -45,7 +45,7 @@ def run(
     loaded, base = load(recipe), recipe.resolve().parent
     folder = runs / loaded.name
     if plan:
-        states = list(pipeline.plan(pipeline.steps(pipeline.with_removals(loaded, folder), base), folder))
+        states = list(step.plan(pipeline.steps(pipeline.with_removals(loaded, folder), base), folder))
         show_plan(states, as_json)
         return
     settings = compute.chosen(loaded.engine, engine, workers, address, engine_option or ())

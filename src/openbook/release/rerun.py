@@ -17,8 +17,8 @@ from openbook.evaluate.task import score_language
 from openbook.evaluate.texts import choose
 from openbook.model import final_checkpoint
 from openbook.model.checkpoint import read_json
-from openbook.pipeline import read_step
 from openbook.release import manifest as manifests
+from openbook.step import read_step
 from openbook.tokenizer import TokenizedCorpus, Tokenizer
 from openbook.train.replay import Replay, replay
 from openbook.train.state import OPTIMIZER

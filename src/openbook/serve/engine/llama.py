@@ -14,6 +14,7 @@ from openbook.serve.engine.channel import Channel
 from openbook.serve.engine.interface import (
     Conversation,
     Delta,
+    EngineGoneError,
     RefusedError,
     Sampling,
     Token,
@@ -73,10 +74,14 @@ class LlamaEngine:
 
     async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Delta]:
         async with contextlib.aclosing(self._channel.lines(path, body)) as lines:
+            ended = False
             async for line in lines:
                 delta = wire.delta(line)
                 if delta is not None:
+                    ended = ended or delta.finish is not None
                     yield delta
+            if not ended:  # a cut answer must not pass for a whole one
+                raise EngineGoneError("The engine ended before its answer did.")
 
     async def _calling(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
         spoken, schema = tools.in_words(conversation)
