@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openbook import evaluate
-from openbook.books.digest import sha256_file
-from openbook.books.record import files_root, hash_files
 from openbook.context import Context
 from openbook.corpus import Corpus, parallel
 from openbook.errors import OpenbookError
-from openbook.evaluate import EvaluateSettings, Evaluation
+from openbook.evaluate import EvaluateSettings, Evaluation, references
+from openbook.evaluate.pairs import Pair, read_pairs
 from openbook.step import Step, difference, dump, execute, read_step
 
 FOLDER = "evaluations"
+PAIRS = "pairs"
 OWN = "evaluation"
 """The step of a run that evaluates its own model."""
 
@@ -24,7 +24,14 @@ def settings_of(run: Path) -> EvaluateSettings:
         asked = read_step(run / OWN).settings["evaluate"]
     except OpenbookError:
         return EvaluateSettings()
-    return EvaluateSettings.model_validate({key: value for key, value in asked.items() if key != "gates"})
+    shared = {key: value for key, value in asked.items() if key not in ("gates", "pairs")}
+    return EvaluateSettings.model_validate(shared)
+
+
+def pairs_of(run: Path) -> dict[str, list[Pair]]:
+    """The minimal pairs that the run's own model was scored on, by language."""
+    paths = sorted((run / OWN / PAIRS).glob("*.jsonl"))
+    return {path.stem: read_pairs(path) for path in paths}
 
 
 def evaluate_model(
@@ -40,7 +47,10 @@ def evaluate_model(
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", model.resolve().name)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise OpenbookError(f"{name!r} is no name for an evaluation: letters, digits, dots and dashes.")
-    settings = settings_of(run)
+    settings, pairs = settings_of(run), pairs_of(run)
+    evidence = {"model": references.model_digest(model)}
+    if pairs:
+        evidence["minimal pairs"] = references.digest(sorted((run / OWN / PAIRS).glob("*.jsonl")))
     step = Step(
         name=f"{FOLDER}/{name}",
         version=evaluate.VERSION,
@@ -55,8 +65,9 @@ def evaluate_model(
             inner,
             languages,
             threads,
+            {code: pairs[code] for code in languages if code in pairs} if languages else pairs,
         ),
-        evidence={"model": sha256_file(model) if model.is_file() else files_root(hash_files(model))},
+        evidence=evidence,
     )
     (run / FOLDER).mkdir(exist_ok=True)
     if difference(step, run):

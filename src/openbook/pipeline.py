@@ -14,6 +14,8 @@ from openbook.context import Context
 from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.corpus.samples import listing
 from openbook.errors import OpenbookError
+from openbook.evaluate import references
+from openbook.evaluate.pairs import collect
 from openbook.model import export, final_checkpoint
 from openbook.origins import resolve
 from openbook.recipe import Recipe
@@ -129,7 +131,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         step(
             "evaluation",
             evaluate.VERSION,
-            {"evaluate": recipe.evaluate},
+            {"evaluate": references.named(recipe.evaluate, base)},
             ["model", "tokenizer", "tokens", "corpus", "parallel"],
             lambda f, work, context: evaluate.run(
                 recipe.evaluate,
@@ -140,7 +142,11 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 work,
                 context,
                 evaluate.Trained(recipe.train, TokenizedCorpus.open(f["tokens"])),
+                collect(recipe.evaluate.pairs, base),
+                base / recipe.evaluate.gates.earlier.model if recipe.evaluate.gates.earlier else None,
             ),
+            references.evidence(recipe.evaluate, base),
+            references.pair_files(recipe.evaluate, base),
         ),
         step(
             "export",

@@ -122,3 +122,64 @@ def test_under_torchrun_the_first_process_runs_the_recipe_and_all_train(small_ru
     record = read_step(folder / "runs/small/model")
     assert record.measures["processes"] == 2
     assert record.counts["loss"] == pytest.approx(read_step(small_run.run / "model").counts["loss"], rel=5e-3)
+
+
+TREEBANK = """\
+# sent_id = un
+# text = Les chats dorment ici.
+1	Les	le	DET	_	Definite=Def|Gender=Masc|Number=Plur	2	det	_	_
+2	chats	chat	NOUN	_	Gender=Masc|Number=Plur	3	nsubj	_	_
+3	dorment	dormir	VERB	_	Mood=Ind|Number=Plur|Person=3|Tense=Pres|VerbForm=Fin	0	root	_	_
+4	ici	ici	ADV	_	_	3	advmod	_	SpaceAfter=No
+5	.	.	PUNCT	_	_	3	punct	_	_
+
+# sent_id = deux
+# text = Le chat dort.
+1	Le	le	DET	_	Definite=Def|Gender=Masc|Number=Sing	2	det	_	_
+2	chat	chat	NOUN	_	Gender=Masc|Number=Sing	3	nsubj	_	_
+3	dort	dormir	VERB	_	Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin	0	root	_	SpaceAfter=No
+4	.	.	PUNCT	_	_	3	punct	_	_
+"""
+
+
+def test_a_recipe_holds_its_model_to_pairs_and_to_an_earlier_model(copied: SmallRun) -> None:
+    """The earlier model is the run's own, so that no language can have fallen; a language it lacks has."""
+    beside = copied.recipe.parent
+    (beside / "fr.conllu").write_text(TREEBANK, encoding="utf-8")
+    shutil.copytree(copied.run / "release/model", beside / "before", dirs_exist_ok=True)
+    asked = """
+[[evaluate.pairs]]
+language = "fr"
+paths = ["fr.conllu"]
+license = "CC-BY-SA-4.0"
+
+[evaluate.gates.earlier]
+model = "before"
+languages = ["mt"]
+"""
+    recipe = beside / "held.toml"
+    recipe.write_text(copied.recipe.read_text() + asked)
+    result = openbook("run", recipe, "--until", "evaluation", folder=copied.folder)
+    assert result.returncode == 0, result.stderr
+    pairs = json.loads((copied.run / "evaluation/pairs.json").read_text())["languages"]["fr"]
+    assert pairs["all"]["n"] == sum(row["n"] for row in pairs["phenomena"].values()) > 2
+    held = json.loads((copied.run / "evaluation/earlier/differences.json").read_text())
+    assert held and all(row["verdict"] == "not separate" for row in held)
+    record = read_step(copied.run / "evaluation")
+    assert record.settings["evaluate"]["gates"]["earlier"]["model"].startswith("sha256:")
+    again = openbook("run", recipe, "--until", "evaluation", folder=copied.folder)
+    assert "evaluation: up to date" in again.stderr
+    recipe.write_text(recipe.read_text().replace('languages = ["mt"]', 'languages = ["mt", "xx"]'))
+    broken = openbook("run", recipe, "--until", "evaluation", folder=copied.folder)
+    assert broken.returncode == 2 and "xx: was not scored beside the earlier model" in broken.stderr
+
+
+def test_pairs_are_made_out_of_a_treebank_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "fr.conllu").write_text(TREEBANK, encoding="utf-8")
+    made = openbook("pairs", "fr.conllu", "--language", "fr", "--out", "pairs.jsonl", "--json", folder=tmp_path)
+    counts = json.loads(made.stdout)["pairs"]
+    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert sum(counts.values()) == len(rows) > 0 and rows[0]["source"].startswith("fr.conllu, ")
+    (tmp_path / "bad.conllu").write_text("1\tLe\tle\n")
+    bad = openbook("pairs", "bad.conllu", "--language", "fr", "--out", "pairs.jsonl", folder=tmp_path)
+    assert bad.returncode == 2 and "line 1: 3 columns" in bad.stderr

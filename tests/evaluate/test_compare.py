@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.evaluate import EvaluateSettings, Evaluation, Gates, comparison, evaluate
 from openbook.evaluate.compare import difference, differences
-from openbook.evaluate.gates import broken
+from openbook.evaluate.gates import Earlier, broken
+from openbook.evaluate.pairs import Pair, read_pairs
+from openbook.evaluate.step import run
+from openbook.model import Checkpoint
+from openbook.tokenizer import Tokenizer
 
 
 def evaluated(tmp_path: Path, name: str, settings: EvaluateSettings | None = None, **model: float) -> Evaluation:
@@ -67,3 +72,47 @@ def test_gates_hold_by_language_and_an_unmeasured_language_breaks_its_own() -> N
     assert broken(Gates(parity={"lb": 2.0, "*": 2.0}), bits, {"languages": {"mt": {"relative": None}}}) == [
         "lb: parity was not measured, and may be 2 at most"
     ]
+
+
+def settings_with(earlier: Earlier) -> EvaluateSettings:
+    return EvaluateSettings(resamples=200, gates=Gates(earlier=earlier))
+
+
+def run_beside(tmp_path: Path, settings: EvaluateSettings, earlier: Path, loud: float) -> Evaluation:
+    """The evaluation step of a run's own model, held against an earlier one."""
+    model, work = write_model(tmp_path / f"model-{loud}", loud=loud), tmp_path / "work"
+    context = Context(local(1), progress.quiet(), tmp_path / "cache")
+    corpus, texts = Corpus(LANGUAGES), Parallel(LANGUAGES)
+    run(settings, Checkpoint.open(model), Tokenizer.open(model), corpus, texts, work, context, earlier=earlier)  # type: ignore[arg-type]
+    return Evaluation.open(work)
+
+
+def test_a_model_that_fell_behind_the_earlier_one_fails_by_name_of_language(tmp_path: Path) -> None:
+    before = write_model(tmp_path / "before", loud=0.0)
+    gate = Earlier(model="before", languages=("mt", "el"), accepted=("el",))
+    with pytest.raises(OpenbookError, match=r"gates: mt: \+[\d.]+ bits per byte .* beside the earlier model\.$"):
+        run_beside(tmp_path, settings_with(gate), before, loud=12.0)
+    rows = json.loads((tmp_path / "work" / "earlier" / "differences.json").read_text())
+    assert {row["verdict"] for row in rows} == {"worse"}
+    assert "Beside the earlier model" in (tmp_path / "work" / "report.html").read_text()
+
+
+def test_a_model_as_good_as_the_earlier_one_passes_and_an_unknown_language_does_not(tmp_path: Path) -> None:
+    before = write_model(tmp_path / "before", loud=0.0)
+    run_beside(tmp_path, settings_with(Earlier(model="before")), before, loud=0.0)
+    with pytest.raises(OpenbookError, match="xx: was not scored beside the earlier model"):
+        run_beside(tmp_path, settings_with(Earlier(model="before", languages=("xx",))), before, loud=0.0)
+
+
+def test_minimal_pairs_are_scored_in_the_step_and_have_their_gate(tmp_path: Path) -> None:
+    line = Parallel(LANGUAGES).lines("mt")[0]
+    pairs = {"mt": [Pair("mt", "X", line, line, "a tie is wrong")] * 30}
+    folder, work = write_model(tmp_path / "model"), tmp_path / "work"
+    context = Context(local(1), progress.quiet(), tmp_path / "cache")
+    settings = EvaluateSettings(resamples=200, gates=Gates(pairs={"mt": 0.5, "ga": 0.5}))
+    wanted = r"mt: the share .* is 0 \(at most 0\.11\d*, n = 30\), and must be 0\.5"
+    with pytest.raises(OpenbookError, match=f"ga: no minimal pairs were scored.*{wanted}"):
+        evaluate(settings, folder, Corpus(LANGUAGES), Parallel(LANGUAGES), work, context, pairs=pairs)
+    assert Evaluation.open(work).pairs["mt"]["phenomena"]["X"]["n"] == 30
+    assert read_pairs(work / "pairs" / "mt.jsonl") == pairs["mt"]
+    assert "Minimal pairs" in (work / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""The verbs that measure models: evaluate, compare."""
+"""The verbs that measure models: evaluate, pairs, compare."""
 
 import os
 from pathlib import Path
@@ -55,6 +55,34 @@ def evaluate(
 
 def shown_number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+@app.command()
+def pairs(
+    treebanks: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Treebanks in CoNLL-U.")],
+    language: Annotated[str, typer.Option(help="Their language's code.")],
+    out: Annotated[Path, typer.Option(help="The file to write, JSON lines.")],
+    license: Annotated[str | None, typer.Option(help="SPDX identifier of the treebanks' license.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Pairs of each phenomenon.")] = 500,
+    as_json: Json = False,
+) -> None:
+    """Minimal pairs out of treebanks: each a real sentence, and the same with one thing broken."""
+    from collections import Counter
+
+    from openbook.evaluate.pairs import generate, write_pairs
+    from openbook.languages import language as known
+
+    found = generate(treebanks, known(language).code, license, most)
+    if not found:
+        raise OpenbookError("the treebanks give no pair: they need words with features, heads and relations.")
+    write_pairs(found, out)
+    counts = dict(sorted(Counter(pair.phenomenon for pair in found).items()))
+    if as_json:
+        print_json({"file": str(out), "pairs": counts})
+        return
+    for phenomenon, count in counts.items():
+        console().print(f"{phenomenon:8} {count:6,}")
+    console().print(f"{len(found):,} pairs: {out}", soft_wrap=True)
 
 
 @app.command()

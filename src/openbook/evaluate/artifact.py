@@ -8,6 +8,10 @@ from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_json
 
 BITS, PARITY, REPORT, SCORES = "bits.json", "parity.json", "report.html", "scores"
+PAIRS = "pairs.json"
+"""Only where there are minimal pairs: {"languages": {code: {"all", "phenomena"}}, "method"}; they lie in pairs/."""
+EARLIER = "earlier"
+"""Only where a gate names an earlier model: `scores/` of it, and what separates the two in differences.json."""
 MEMORIZATION = "memorization.json"
 """Only in the evaluation that a run makes of its own model: what was trained on is known there."""
 
@@ -26,6 +30,12 @@ class Evaluation:
         if not (folder / BITS).exists():
             raise OpenbookError(f"{folder} is not an evaluation: it has no {BITS}.")
         return cls(folder, read_json(folder / BITS), read_json(folder / PARITY))
+
+    @property
+    def pairs(self) -> dict[str, Any]:
+        """{code: {"all": {accuracy, low, high, n}, "phenomena": {name: ...}}}; empty where no pairs were scored."""
+        found: dict[str, Any] = read_json(self.folder / PAIRS)["languages"] if (self.folder / PAIRS).exists() else {}
+        return found
 
     @property
     def languages(self) -> list[str]:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openbook.evaluate.gates import Gates
 from openbook.evaluate.memorized_settings import MemorizationSettings
+from openbook.evaluate.pairs.settings import PairSource
 
 VERSION = 2
 
@@ -28,5 +29,7 @@ class EvaluateSettings(BaseModel):
     reference: str = "en"
     """The language that the others' parity is stated relative to."""
     memorization: MemorizationSettings = MemorizationSettings()
+    pairs: tuple[PairSource, ...] = ()
+    """Sentences, and the same with one thing broken, that the model is to tell apart."""
     gates: Gates = Gates()
     """What every language must reach for the run to go on."""

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.context import Context
 from openbook.errors import OpenbookError
-from openbook.evaluate.artifact import BITS, MEMORIZATION, PARITY, REPORT, SCORES
+from openbook.evaluate.artifact import BITS, EARLIER, MEMORIZATION, PAIRS, PARITY, REPORT, SCORES
 from openbook.evaluate.bits import CAVEAT, language_bits, summary
-from openbook.evaluate.gates import require
+from openbook.evaluate.compare import Difference, difference
+from openbook.evaluate.gates import broken, fallen, require
 from openbook.evaluate.memorized import memorization
 from openbook.evaluate.memorized_passages import Trained
 from openbook.evaluate.page import page
+from openbook.evaluate.pairs.items import Pair
+from openbook.evaluate.pairs.step import score_all
 from openbook.evaluate.parity import parity
 from openbook.evaluate.scorer import ModelSource, model_source, open_scorer
 from openbook.evaluate.settings import EvaluateSettings
@@ -39,12 +43,15 @@ def run(
     work: Path,
     context: Context,
     trained: Trained | None = None,
+    pairs: Mapping[str, Sequence[Pair]] | None = None,
+    earlier: Path | None = None,
 ) -> Outcome:
-    """Score a checkpoint of a run on the run's own held-out documents and parallel text, and look for what it repeats
-    of the text that it was `trained` on."""
+    """Score a checkpoint of a run on the run's own held-out documents and parallel text, on minimal `pairs` by
+    language, and beside an `earlier` model; and look for what it repeats of the text that it was `trained` on."""
     source = ModelSource("openbook", model.folder, tokenizer.folder)
     memorized = memorization(settings, model, trained, context) if trained and settings.memorization.passages else None
-    return _evaluate(settings, source, "the model", choose(corpus, parallel, settings), work, context, memorized)
+    texts = choose(corpus, parallel, settings)
+    return _evaluate(settings, source, "the model", texts, work, context, memorized, pairs or {}, earlier)
 
 
 def evaluate(
@@ -56,10 +63,11 @@ def evaluate(
     context: Context,
     languages: Sequence[str] | None = None,
     threads: int = 1,
+    pairs: Mapping[str, Sequence[Pair]] | None = None,
 ) -> Outcome:
     """Score any model: a checkpoint, a Hugging Face folder, a GGUF file. Same texts, same tables as `run`."""
     texts = choose(corpus, parallel, settings, languages)
-    return _evaluate(settings, model_source(model, threads), model.name, texts, work, context)
+    return _evaluate(settings, model_source(model, threads), model.name, texts, work, context, pairs=pairs or {})
 
 
 def _evaluate(
@@ -70,12 +78,16 @@ def _evaluate(
     work: Path,
     context: Context,
     memorized: dict[str, Any] | None = None,
+    pairs: Mapping[str, Sequence[Pair]] | None = None,
+    earlier: Path | None = None,
 ) -> Outcome:
     if not texts:
         raise OpenbookError("there is nothing to evaluate on: neither held-out documents nor parallel text.")
     started = time.monotonic()
     try:
         found, method = _scores(settings, source, texts, work, context)
+        told = score_all(pairs, source, settings, work, context) if pairs else None
+        held = _held_against(settings, model_source(earlier), found, texts, work, context) if earlier else []
     finally:
         open_scorer.cache_clear()
     seconds = time.monotonic() - started
@@ -98,8 +110,11 @@ def _evaluate(
     _write_json(work / PARITY, same)
     if memorized:
         _write_json(work / MEMORIZATION, memorized)
-    page(name, bits, same, memorized).write(work / REPORT)
-    require(settings.gates, bits, same)
+    if told:
+        _write_json(work / PAIRS, told)
+    page(name, bits, same, memorized, told, held).write(work / REPORT)
+    problems = broken(settings.gates, bits, same, told)
+    require(problems + (fallen(settings.gates.earlier, held) if settings.gates.earlier and earlier else []))
     tokens = sum(row["tokens"] for one in found.values() for row in [*one["documents"], *one["lines"]])
     counts: dict[str, int | float] = {
         "languages": len(found),
@@ -107,7 +122,29 @@ def _evaluate(
         "bytes": sum(row["bytes"] for row in rows.values()),
         "tokens": tokens,
     }
+    if told:
+        counts["pairs"] = sum(row["all"]["n"] for row in told["languages"].values())
     return Outcome(counts=counts, measures={"scoring_seconds": seconds})
+
+
+def _held_against(
+    settings: EvaluateSettings,
+    source: ModelSource,
+    found: Mapping[str, dict[str, Any]],
+    texts: Sequence[LanguageTexts],
+    work: Path,
+    context: Context,
+) -> list[Difference]:
+    """The model's bits minus those of an earlier one on the same texts, language by language."""
+    folder = work / EARLIER
+    before, _ = _scores(settings, source, texts, folder, context)
+    held = [
+        difference(one.language, "the model", before[one.language], found[one.language], settings.seed)
+        for one in texts
+        if one.documents
+    ]
+    _write_json(folder / "differences.json", [asdict(one) for one in held])
+    return held
 
 
 def _scores(

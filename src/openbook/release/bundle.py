@@ -25,6 +25,7 @@ from openbook.tokenizer import TokenizedCorpus
 TABLES = {
     ("corpus", "index.json"): "corpus/index.json",
     ("tokenizer", "report.json"): "reports/tokenizer.json",
+    ("evaluation", "pairs.json"): "reports/pairs.json",
     ("sources", "packages.json"): "sources/packages.json",
     ("sources", "files.jsonl"): "sources/files.jsonl",
     ("sources", "origins.json"): "sources/origins.json",
