@@ -111,3 +111,12 @@ def test_a_large_vocabulary_is_stored_in_four_bytes(tmp_path: Path, context: Con
     tokenize(TokenizeSettings(), shelf, Tokenizer.open(tmp_path / "big"), tmp_path / "t", context)
     tokens = TokenizedCorpus.open(tmp_path / "t").tokens("fi")
     assert tokens.dtype == np.dtype("<u4") and tokens[0] == 0
+
+
+def test_source_and_scores_stand_beside_the_tokens_for_the_mixture(folder: Path, corpus: Corpus) -> None:
+    tokenized = TokenizedCorpus.open(folder)
+    for language in tokenized.languages[:5]:
+        rows = list(corpus.documents(language, split="train"))
+        assert tokenized.sources(language) == [row["source"] for row in rows]
+        assert tokenized.quality(language, "good").tolist() == [dict(row["quality"])["good"] for row in rows]
+        assert np.isnan(tokenized.quality(language, "unheard of")).all()

@@ -38,7 +38,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 
     folder = tmp_path_factory.mktemp("lineage")
     recipe = write_crawl(folder / "sources")
-    recipe.write_text(recipe.read_text().replace("steps = 30", f"steps = {STEPS}"))
+    train = f"steps = {STEPS}\nsource_weights = {{ crawl = 2.0 }}"  # sources apart: places in the harder of two layouts
+    recipe.write_text(recipe.read_text().replace("steps = 30", train))
     rows: dict[tuple[int, int], list[int]] = {}
     original = Stepper.gradients
 

@@ -42,7 +42,12 @@ def write_tokens(folder: Path, sizes: dict[str, int], seed: int = 0) -> Tokenize
         (folder / code).mkdir(parents=True)
         np.array(stream, dtype="<u2").tofile(folder / code / "tokens.bin")
         columns = zip(*rows, strict=True)
-        table = pa.table(dict(zip(("id", "start", "end"), (list(column) for column in columns), strict=True)))
+        given = dict(zip(("id", "start", "end"), (list(column) for column in columns), strict=True))
+        # Documents by turns from two sources; two of three have a score.
+        scores = [[("good", number % 7 / 7)] if number % 3 else [] for number in range(len(rows))]
+        given["source"] = [("crawl", "wiki")[number % 2] for number in range(len(rows))]
+        given["quality"] = pa.array(scores, pa.map_(pa.string(), pa.float64()))
+        table = pa.table(given)
         pq.write_table(table, folder / code / "documents.parquet")
         index[code] = {"tokens": len(stream), "documents": len(rows), "bytes": 3 * len(stream)}
     (folder / "index.json").write_text(json.dumps({"vocabulary": VOCABULARY, "dtype": "uint16", "languages": index}))

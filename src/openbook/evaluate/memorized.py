@@ -37,7 +37,7 @@ def memorization(settings: EvaluateSettings, model: Checkpoint, trained: Trained
     chosen = [
         passages(code, batches, trained.tokens, asked, settings.seed)
         for code in trained.languages
-        if batches.order.draws[code]
+        if batches.order.rows_of(code)
     ]
     longest = model.config.context - asked.continuation
     prefixes = [prefix for prefix in sorted(asked.prefixes) if prefix <= longest]

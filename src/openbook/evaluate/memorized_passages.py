@@ -63,7 +63,7 @@ def passages(
         alternatives = order.canaries.alternatives(language, settings.alternatives, batches.pool(language))
     return Passages(
         language,
-        order.epochs[language],
+        order.read(language),
         choose(_rows(language, batches, settings, seed), bos, settings, seed, f"trained/{language}"),
         choose(_held_out(language, tokens, settings, seed), bos, settings, seed, f"held-out/{language}"),
         tuple((canary.repeats, batches.canary_tokens(canary)) for canary in drawn),
@@ -106,7 +106,7 @@ def _documents(row: Ids, bos: int) -> Iterator[tuple[int, int]]:
 def _rows(language: str, batches: Batches, settings: MemorizationSettings, seed: int) -> Iterator[Ids]:
     """Rows of the language as training saw them, without their canaries."""
     order = batches.order
-    count = order.draws[language]
+    count = order.rows_of(language)
     if not count:
         return
     draw = generator(seed, f"evaluate/memorized/rows/{language}")

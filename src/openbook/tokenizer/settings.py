@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION = 1
 """Raise it when the same settings would give another tokenizer."""
-TOKENIZE_VERSION = 1
+TOKENIZE_VERSION = 2
 """Raise it when the same tokenizer would give other token files."""
 
 

@@ -31,7 +31,16 @@ INDEX = "index.json"
 TOKENS = "tokens.bin"
 DOCUMENTS = "documents.parquet"
 BATCH_CHARACTERS = 1 << 21
-SCHEMA = pa.schema([("id", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("source", pa.string()),
+        ("quality", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+"""Source and scores are the corpus's: the mixture draws by them, and need not read the texts for it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,28 @@ class TokenizedCorpus:
         ids, starts, ends = self._table(language, split)
         return iter(zip(ids, starts.tolist(), ends.tolist(), strict=True))
 
+    def spans(self, language: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each document that is trained on starts and ends, in order of id."""
+        _, starts, ends = self._table(language, "train")
+        return starts, ends
+
+    def sources(self, language: str) -> list[str]:
+        """Each document's source, in the same order."""
+        return list(map(str, self._column(language, "source")))
+
+    def quality(self, language: str, score: str) -> NDArray[np.float64]:
+        """Each document's score of that name, in the same order; NaN where it has none."""
+        rows = (dict(one or ()) for one in self._column(language, "quality"))
+        return np.array([row.get(score, np.nan) for row in rows], np.float64)
+
+    def _column(self, language: str, name: str) -> list[Any]:
+        path = self._place(language, "train") / DOCUMENTS
+        try:
+            column: list[Any] = pq.read_table(path, columns=[name])[name].to_pylist()
+        except (pa.ArrowInvalid, KeyError):
+            raise OpenbookError(f"{path} does not say {name}: make the tokenized corpus anew.") from None
+        return column
+
     def _known(self, language: str) -> None:
         if language not in self.index["languages"]:
             raise OpenbookError(f"{self.folder} holds no {language!r}; it holds {', '.join(self.languages)}.")
@@ -117,7 +148,7 @@ class TokenizedCorpus:
     def _table(self, language: str, split: Split) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
         key = (language, split)
         if key not in self._tables:
-            table = pq.read_table(self._place(language, split) / DOCUMENTS)
+            table = pq.read_table(self._place(language, split) / DOCUMENTS, columns=["id", "start", "end"])
             self._tables[key] = (
                 table["id"].to_pylist(),
                 table["start"].to_numpy().astype(np.int64),
@@ -179,10 +210,12 @@ def encode(part: Part) -> dict[str, int]:
     corpus = Corpus.open(Path(part.corpus))
     tokenizer = Tokenizer.open(Path(part.tokenizer))
     ids: list[str] = []
+    sources: list[str | None] = []
+    quality: list[Any] = []
     sizes: list[NDArray[np.int64]] = []
     volume = 0
     with atomic_path(folder / TOKENS) as path, path.open("wb") as file:
-        for names, texts in batches(corpus, part):
+        for names, texts, said in batches(corpus, part):
             flat, starts = tokenizer.encode_flat(texts)
             at, marks = starts[:-1], [tokenizer.bos] * (len(starts) - 1)
             if tokenizer.end is not None:
@@ -190,11 +223,14 @@ def encode(part: Part) -> dict[str, int]:
                 marks = [tokenizer.bos, tokenizer.end] * (len(starts) - 1)
             file.write(np.insert(flat, at, marks).astype(np.dtype(part.dtype)).tobytes())
             ids += names
+            sources += [source for source, _ in said]
+            quality += [scores for _, scores in said]
             sizes.append(np.diff(starts) + (1 if tokenizer.end is None else 2))
             volume += sum(len(text.encode("utf-8", "replace")) for text in texts)
     ends = np.cumsum(np.concatenate(sizes)) if sizes else np.zeros(0, np.int64)
     begins = ends - np.concatenate(sizes) if sizes else ends
-    table = pa.table({"id": ids, "start": begins, "end": ends}, schema=SCHEMA.with_metadata({"bytes": str(volume)}))
+    columns = {"id": ids, "start": begins, "end": ends, "source": sources, "quality": quality}
+    table = pa.table(columns, schema=SCHEMA.with_metadata({"bytes": str(volume)}))
     with atomic_path(folder / DOCUMENTS) as path:
         pq.write_table(table, path, compression="zstd")
     return {"tokens": int(ends[-1]) if len(ends) else 0, "documents": len(ids), "bytes": volume}
@@ -208,20 +244,26 @@ def finished(folder: Path, dtype: str) -> dict[str, int]:
     return {"tokens": tokens, "documents": file.metadata.num_rows, "bytes": volume}
 
 
-def batches(corpus: Corpus, part: Part) -> Iterator[tuple[list[str], list[str]]]:
+Said = tuple[str | None, Any]
+"""A document's source, and its scores by name."""
+
+
+def batches(corpus: Corpus, part: Part) -> Iterator[tuple[list[str], list[str], list[Said]]]:
     """Documents in order of id, some megabytes at a time. Raises OpenbookError when the corpus is not in that order."""
     names: list[str] = []
     texts: list[str] = []
+    said: list[Said] = []
     last, size = "", 0
-    for row in corpus.documents(part.language, split=part.split, columns=["id", "text"]):
+    for row in corpus.documents(part.language, split=part.split, columns=["id", "text", "source", "quality"]):
         if row["id"] <= last:
             raise OpenbookError(f"the corpus of {part.language} is not sorted by id at {row['id']}: make it anew.")
         last = row["id"]
         names.append(last)
         texts.append(row["text"])
+        said.append((row.get("source"), row.get("quality")))
         size += len(row["text"])
         if size >= BATCH_CHARACTERS:
-            yield names, texts
-            names, texts, size = [], [], 0
+            yield names, texts, said
+            names, texts, said, size = [], [], [], 0
     if names:
-        yield names, texts
+        yield names, texts, said

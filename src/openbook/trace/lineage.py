@@ -4,6 +4,7 @@ Nothing is looked up in a log: the order is computed from the run's settings and
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -61,21 +62,26 @@ def place(run_folder: Path, step: int, row: int, token: int | None = None) -> li
     """
     order = order_of(run_folder)
     draw = order.draw(step, row)
-    first, last = order.span(draw.language, draw.sequence)
-    if token is not None and not 0 <= token < last - first:
-        raise OpenbookError(f"Row {row} of step {step} has the tokens 0 to {last - first - 1}, not {token}.")
-    position, end = (first, last) if token is None else (first + token, first + token + 1)
+    size = order.size(draw)
+    if token is not None and not 0 <= token < size:
+        raise OpenbookError(f"Row {row} of step {step} has the tokens 0 to {size - 1}, not {token}.")
+    first, last = (0, size) if token is None else (token, token + 1)
     found, trained = order.canary(draw), step not in without_effect(run_folder)
-    until = first + found[1] if found else last
+    until = found[1] if found else size
     tokens, corpus = TokenizedCorpus.open(run_folder / "tokens"), Corpus.open(run_folder / "corpus")
     files = {file.name: file for file in Sources.open(run_folder / "sources").files}
     places = []
-    while position < min(end, until):
-        document, begins, ends = tokens.document_at(draw.language, position)
-        span = (max(begins, first) - first, min(ends, until) - first)
-        places.append(_place(corpus.document(document), files, step, row, span, draw.epoch, trained))
-        position = ends
-    if found and end > until:
+    before = 0
+    for start, end in order.pieces(draw):
+        position = start
+        while position < end:
+            document, begins, ends = tokens.document_at(draw.language, position)
+            span = (max(begins, start) - start + before, min(min(ends, end) - start + before, until))
+            if span[0] < min(last, until) and span[1] > first:
+                places.append(_place(corpus.document(document), files, step, row, span, draw.epoch, trained))
+            position = ends
+        before += end - start
+    if found and last > until:
         places.append(_canary(found[0].name, draw.language, step, row, found[1:], draw.epoch, trained))
     return places
 
@@ -155,13 +161,13 @@ def order_of(run_folder: Path) -> Order:
     """The order in which a run's model was trained."""
     record = read_record(run_folder / "model")
     tokens = TokenizedCorpus.open(run_folder / "tokens")
-    sizes = {code: len(tokens.tokens(code)) for code in tokens.languages}
-    return _order(TrainSettings.model_validate(record.settings["train"]), tuple(sizes.items()))
+    return _order(json.dumps(record.settings["train"]), tokens.folder, read_record(tokens.folder).root)
 
 
 @lru_cache(maxsize=4)
-def _order(settings: TrainSettings, sizes: tuple[tuple[str, int], ...]) -> Order:
-    return Order(dict(sizes), settings)
+def _order(settings: str, tokens: Path, root: str) -> Order:
+    """`root` says which version of the tokens lies in the folder."""
+    return Order.of(TokenizedCorpus.open(tokens), TrainSettings.model_validate_json(settings))
 
 
 def _place(

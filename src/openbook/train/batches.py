@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from openbook.errors import OpenbookError
 from openbook.model.config import IGNORED
 from openbook.train import canaries, goldfish
+from openbook.train.cells import DocumentTable
 from openbook.train.order import Draw, Order
 from openbook.train.settings import TrainSettings
 
 
-class TokenSource(Protocol):
+class TokenSource(DocumentTable, Protocol):
     """What training asks of a tokenized corpus (`openbook.tokenizer.TokenizedCorpus`)."""
 
     @property
     def folder(self) -> Path: ...
-    @property
-    def languages(self) -> list[str]: ...
-    def tokens(self, language: str) -> NDArray[Any]: ...
     def document_at(self, language: str, position: int) -> tuple[str, int, int]: ...
 
 
@@ -49,15 +47,14 @@ class Batches:
 
     def __init__(self, source: TokenSource, settings: TrainSettings, vocabulary: int, bos: int) -> None:
         self.streams: Mapping[str, NDArray[Any]] = {code: source.tokens(code) for code in source.languages}
-        self.order = Order({code: len(stream) for code, stream in self.streams.items()}, settings)
+        self.order = Order.of(source, settings)
         self.length, self.vocabulary, self.bos = settings.sequence, vocabulary, bos
         self.source, self.goldfish = source, settings.goldfish
         self._pools: dict[str, NDArray[np.int64]] = {}
 
     def counted(self, draw: Draw) -> int:
         """Tokens that a row predicts, those that the Goldfish loss leaves out among them."""
-        start, end = self.order.span(draw.language, draw.sequence)
-        return end - start - 1
+        return self.order.size(draw) - 1
 
     def predicted(self, step: int) -> int:
         """Tokens that a whole step predicts."""
@@ -83,10 +80,11 @@ class Batches:
 
     def row(self, draw: Draw) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The tokens of a row, a canary in their place where one is, and which of them count in the loss."""
-        start, end = self.order.span(draw.language, draw.sequence)
         # What stands before the row decides which of its first tokens the Goldfish loss leaves out.
-        lead = min(self.goldfish.h, start) if self.goldfish else 0
-        tokens = self.streams[draw.language][start - lead : end].astype(np.int64)
+        pieces = self.order.pieces(draw, self.goldfish.h if self.goldfish else 0)
+        stream = self.streams[draw.language]
+        tokens = np.concatenate([stream[start:end] for start, end in pieces]).astype(np.int64)
+        lead = len(tokens) - self.order.size(draw)
         found = self.order.canary(draw)
         if found:
             canary, first, last = found
@@ -108,13 +106,15 @@ class Batches:
 
     def documents(self, draw: Draw) -> list[str]:
         """The ids of the documents in a row, in the order in which they stand there, and the canary's name."""
-        position, end = self.order.span(draw.language, draw.sequence)
         found = self.order.canary(draw)
-        end = position + found[1] if found else end
+        left = found[1] if found else self.order.size(draw)
         names = []
-        while position < end:
-            name, _, position = self.source.document_at(draw.language, position)
-            names.append(name)
+        for position, end in self.order.pieces(draw):
+            end = min(end, position + left)
+            left -= end - position
+            while position < end:
+                name, _, position = self.source.document_at(draw.language, position)
+                names.append(name)
         return [*names, found[0].name] if found else names
 
 

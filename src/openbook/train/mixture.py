@@ -5,20 +5,17 @@ from collections.abc import Mapping
 from openbook.errors import OpenbookError
 
 
-def shares(
-    tokens: Mapping[str, int], temperature: float, factors: Mapping[str, float], caps: Mapping[str, float], rows: int
-) -> dict[str, float]:
-    """Rows by language, not rounded, summing to `rows`: proportional to factor x tokens^(1 / temperature), none above
-    its cap; what a capped language leaves goes to the others in their proportions.
+def shares(weights: Mapping[str, float], caps: Mapping[str, float], rows: float) -> dict[str, float]:
+    """Rows by language (or by part of one), not rounded, summing to `rows`: proportional to `weights`, none above its
+    cap; what a capped language leaves goes to the others in their proportions.
 
     Raises OpenbookError when all languages together cannot fill the rows under their caps.
     """
-    weights = {code: factors.get(code, 1.0) * tokens[code] ** (1.0 / temperature) for code in sorted(tokens)}
     open_ = {code: weight for code, weight in weights.items() if weight > 0}
     if not open_:
         raise OpenbookError("The mixture leaves out every language. Give at least one a weight above 0.")
     room = sum(caps[code] for code in open_)
-    if room < rows:
+    if room < rows * (1 - 1e-9):  # a part's rows are a share of a whole number, rounded
         raise OpenbookError(
             f"The corpus is too small for this run: {rows:,} rows are asked for, {room:,.0f} are there when no "
             "language is repeated more often than `epochs` allows. Lower steps or tokens, raise epochs, or add text."

@@ -48,24 +48,26 @@ def report(
         "tokenizer, not with other languages, whose tokens hold other amounts of text: for that see the evaluation.",
     )
     rows = []
-    for code in order.languages:
+    for name in order.names:
+        code = order.cells[name].language
         seen = [float(row["languages"][code]) for row in log if row["languages"].get(code) is not None]
         last = seen[-max(1, len(seen) // 5) :]
-        name = LANGUAGES[code].name if code in LANGUAGES else code
+        shown = LANGUAGES[code].name if code in LANGUAGES else code
         rows.append(
             (
-                code,
                 name,
-                order.tokens[code],
-                order.draws[code],
-                round(order.epochs[code], 3),
+                shown,
+                order.tokens[name],
+                order.draws[name],
+                round(order.epochs[name], 3),
                 sum(last) / len(last) if last else None,
             )
         )
     page.table(
         ["code", "language", "tokens", "rows drawn", "times read", "loss"],
         rows,
-        "Times read: how often the language's whole text was seen; 0.5 is half of it, 4 is all of it four times.",
+        "Times read: how often the language's whole text was seen; 0.5 is half of it, 4 is all of it four times. Where "
+        "the mixture tells sources or quality apart, each part has its row; the loss is the language's.",
     )
     _canaries(page, order)
     return page

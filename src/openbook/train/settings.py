@@ -21,6 +21,30 @@ class Stage(BaseModel):
     temperature: float = Field(1.0, gt=0)
     weights: dict[str, float] = Field(default_factory=dict)
     """Factor by language on what the temperature gives; 0 leaves a language out of this stage."""
+    sources: dict[str, float] = Field(default_factory=dict)
+    """Factor by source within its language, in place of `source_weights`; 0 leaves a source out of this stage."""
+
+
+class QualityWeights(BaseModel):
+    """Documents are drawn by their score: `limits` part it, each stretch has its weight."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    score: str
+    """Name of a [[corpus.quality]]."""
+    limits: tuple[float, ...] = Field((0.5,), min_length=1)
+    """Rising; a document at a limit belongs above it."""
+    weights: tuple[float, ...] = (0.5, 1.0)
+    """One more than limits: below the first, between them, from the last on."""
+    unscored: float = Field(1.0, ge=0)
+    """Of documents without the score."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "QualityWeights":
+        if list(self.limits) != sorted(set(self.limits)):
+            raise ValueError("limits must rise")
+        if len(self.weights) != len(self.limits) + 1 or min(self.weights) < 0:
+            raise ValueError(f"{len(self.limits)} limits need {len(self.limits) + 1} weights, none below 0")
+        return self
 
 
 class TrainSettings(BaseModel):
@@ -57,6 +81,12 @@ class TrainSettings(BaseModel):
     """A language's weight is its tokens to the power of 1 / temperature."""
     epochs: float = Field(8.0, gt=0)
     """No language is repeated more often than this."""
+    source_weights: dict[str, float] = Field(default_factory=dict)
+    """Factor by source on its share of the tokens of its language; what languages get stays as it is."""
+    source_epochs: dict[str, float] = Field(default_factory=dict)
+    """Sources that may be repeated more, or less, often than `epochs` says."""
+    quality: QualityWeights | None = None
+    """Good documents more often than others, without building the corpus anew."""
     stages: tuple[Stage, ...] = ()
     mask_documents: bool = False
     """No attention across the border of two documents."""
@@ -91,6 +121,18 @@ class TrainSettings(BaseModel):
         if starts and (starts[0] != 0 or starts != sorted(set(starts))):
             raise ValueError("stages must start at 0 and rise")
         return self
+
+    @property
+    def sources_named(self) -> list[str]:
+        """The sources that the mixture speaks of."""
+        return sorted(
+            {*self.source_weights, *self.source_epochs, *(name for one in self.stages for name in one.sources)}
+        )
+
+    @property
+    def by_source(self) -> bool:
+        """Whether sources are drawn each by itself."""
+        return bool(self.sources_named)
 
     @property
     def total_steps(self) -> int:
