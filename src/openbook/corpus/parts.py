@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.books.previous import take
 from openbook.books.record import FileEntry
+from openbook.corpus import mapped
 from openbook.corpus.annotated import NOTE, POLICY_FILE
 from openbook.corpus.annotation import Clock, annotate_pages, killed_page
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, parquet_writer
@@ -107,6 +108,7 @@ def annotate_span(task: Task) -> TaskResult:
     if task.previous is not None:
         result.taken = _take_over(task, task.previous)
     if not _stands(task):
+        mapped.keep_in(task.cache)
         warm_up(task.cache)
         note = task.folder / HANDS / task.stem
         if note.exists():
