@@ -4,7 +4,6 @@ numba alone looks at a function's own file, and would go on using old copies of 
 """
 
 import hashlib
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,7 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
 
-
-def _leave_out_scipy() -> None:
-    """numba asks for BLAS by importing all of scipy.linalg, half a second a process. No kernel multiplies matrices.
-
-    A function that does so makes numba ask again.
-    """
-    if "numba.np.arraymath" in sys.modules:
-        return
-    from numba.np import linalg
-
-    def absent() -> None:
-        raise ImportError
-
-    asked, linalg.ensure_blas = linalg.ensure_blas, absent
-    try:
-        from numba.np import arraymath
-
-        arraymath.ensure_blas = asked  # type: ignore[attr-defined]
-    finally:
-        linalg.ensure_blas = asked
+from openbook.corpus.absent import absent
 
 
 _CONSTANTS = ("characters.py",)
@@ -64,13 +44,14 @@ class Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled needs numba's run time alone. Its declarations of all that may be compiled, a third of a
-        second of imports, are loaded only where something is."""
+        second of imports, are loaded only where something is, and without all of scipy.linalg, which it asks for BLAS:
+        no kernel multiplies matrices. A function that does so makes numba ask again."""
         rtsys.initialize(target_context)  # type: ignore[no-untyped-call]
-        with self._guard_against_spurious_io_errors():  # type: ignore[no-untyped-call]
-            found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        if found is None:
-            _leave_out_scipy()
-            target_context.refresh()
+        with absent("scipy.linalg"):
+            with self._guard_against_spurious_io_errors():  # type: ignore[no-untyped-call]
+                found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            if found is None:
+                target_context.refresh()
         return found
 
 

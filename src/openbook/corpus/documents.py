@@ -1,40 +1,21 @@
 """What a document is on disk: its identity, its columns, and how rows are written: equal rows, equal bytes."""
 
 import hashlib
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openbook.books.store import atomic_path
+from openbook.corpus.absent import absent
 from openbook.corpus.redact import KINDS
 from openbook.corpus.statistics import MEASURES
 
 
-class _NoPandas(MetaPathFinder):
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-def _leave_out_pandas() -> None:
-    """pyarrow imports pandas, half a second a process, to see whether a list that it is given is one of pandas'. It asks
-    once; `to_pandas` asks again."""
-    if "pandas" in sys.modules:
-        return
-    absent = _NoPandas()
-    sys.meta_path.insert(0, absent)
-    try:
-        pa.array([])
-    finally:
-        sys.meta_path.remove(absent)
-
-
-_leave_out_pandas()
+with absent("pandas"):  # pyarrow asks once whether a list is one of pandas'; `to_pandas` asks again
+    pa.array([])
 
 ROW_GROUP_BYTES = 4 << 20
 """Of text: what a reader holds in memory at a time."""
