@@ -1,4 +1,4 @@
-"""Libraries that others import only to learn whether they are there, half a second each: for that moment they are not."""
+"""Libraries that others import only to learn whether they are there, half a second each: for a moment they are not."""
 
 import sys
 from collections.abc import Iterator

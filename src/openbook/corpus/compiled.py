@@ -10,10 +10,9 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 from openbook.corpus.absent import absent
-
 
 _CONSTANTS = ("characters.py",)
 """Files without kernels whose constants are compiled into some."""
@@ -48,7 +47,7 @@ class Cache(FunctionCache):
         no kernel multiplies matrices. A function that does so makes numba ask again."""
         rtsys.initialize(target_context)  # type: ignore[no-untyped-call]
         with absent("scipy.linalg"):
-            with self._guard_against_spurious_io_errors():  # type: ignore[no-untyped-call]
+            with self._guard_against_spurious_io_errors():
                 found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
             if found is None:
                 target_context.refresh()

@@ -13,7 +13,6 @@ from openbook.corpus.absent import absent
 from openbook.corpus.redact import KINDS
 from openbook.corpus.statistics import MEASURES
 
-
 with absent("pandas"):  # pyarrow asks once whether a list is one of pandas'; `to_pandas` asks again
     pa.array([])
 

@@ -22,9 +22,10 @@ from openbook.corpus.annotated import NOTE, POLICY_FILE
 from openbook.corpus.annotation import Clock, annotate_pages, killed_page
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, parquet_writer
 from openbook.corpus.hand import BETWEEN, Hand, outlive
+from openbook.corpus.identify import identifier
 from openbook.corpus.settings import ANNOTATE_VERSION, AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile, first_record, read_span
-from openbook.corpus.warming import warm_up
+from openbook.corpus.warming import compile_kernels, warm_up
 
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
@@ -100,6 +101,14 @@ def part_key(file: SourceFile, settings: AnnotateSettings) -> str:
     facts = {name: value for name, value in asdict(file).items() if name in FACTS}
     asked = {"file": facts, "settings": settings.model_dump(mode="json"), "version": ANNOTATE_VERSION}
     return sha256_bytes(canonical_json(asked))
+
+
+def prepare(cache: Path, which: str) -> None:
+    """Load what annotating needs: kernels, tables, the identifier."""
+    mapped.keep_in(cache)
+    warm_up(cache)
+    identifier(which)
+    compile_kernels()
 
 
 def annotate_span(task: Task) -> TaskResult:

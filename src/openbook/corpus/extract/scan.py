@@ -22,7 +22,7 @@ _SOURCES = hashlib.sha256(
 
 
 def kernel(function: Any) -> Any:
-    """Compiled at first use, kept on disk, and compiled anew when any file of this package changes; int64 throughout."""
+    """Compiled at first use, kept on disk, compiled anew when any file of this package changes; int64 throughout."""
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
     compiled._cache = Cache(function, _SOURCES)
     return compiled
