@@ -45,7 +45,7 @@ class Cache(FunctionCache):
         """What was compiled needs numba's run time alone. Its declarations of all that may be compiled, a third of a
         second of imports, are loaded only where something is, and without all of scipy.linalg, which it asks for BLAS:
         no kernel multiplies matrices. A function that does so makes numba ask again."""
-        rtsys.initialize(target_context)  # type: ignore[no-untyped-call]
+        rtsys.initialize(target_context)
         with absent("scipy.linalg"):
             with self._guard_against_spurious_io_errors():
                 found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
