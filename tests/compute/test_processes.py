@@ -123,3 +123,34 @@ def test_workers_that_were_killed_while_waiting_are_replaced() -> None:
     for one in set(engine.map(own_process, range(6))):
         os.kill(one, signal.SIGKILL)
     assert list(engine.map(slow_square, range(4))) == [0, 1, 4, 9]
+
+
+PREPARED = """
+import sys, threading
+from openbook import compute
+from tests.compute import test_processes
+if __name__ == "__main__":
+    over = threading.Event()
+    if sys.argv[1] == "threads":
+        threading.Thread(target=over.wait).start()
+    engine = compute.local(2)
+    engine.ready(lambda: test_processes.LOADED.append("tables"))
+    print(set(engine.map(test_processes.loaded, range(6))))
+    engine.rest()
+    over.set()
+"""
+LOADED: list[str] = []
+
+
+def loaded(_number: int) -> int:
+    return len(LOADED)
+
+
+@pytest.mark.parametrize(("how", "found"), [("alone", "{1}"), ("threads", "{0}")])
+def test_workers_find_what_was_loaded_unless_other_threads_forbid_to_fork(tmp_path: Path, how: str, found: str) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(PREPARED)
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    done = subprocess.run([sys.executable, str(script), how], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == found

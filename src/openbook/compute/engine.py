@@ -24,6 +24,11 @@ class Engine(Protocol):
         """
         ...
 
+    def ready(self, prepare: Callable[[], None]) -> None:
+        """Say what every worker of the next maps will load; where they are forked from this process, it is loaded here,
+        once. To be called where no bar is shown yet: a process in which other threads run is not forked."""
+        ...
+
     def rest(self) -> None:
         """Give back what is held for the next map (idle processes and their memory), between two steps."""
         ...

@@ -4,6 +4,8 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -30,9 +32,24 @@ def follow_parent(parent: int) -> None:
             os._exit(1)
 
 
+UNFORKABLE = ("torch", "ray", "grpc", "jax", "tensorflow")
+"""Libraries with threads or devices of their own that do not survive a fork."""
+HARMLESS = ("energy",)
+"""Threads that hold nothing a worker needs."""
+
+
+def forkable() -> bool:
+    """Whether a copy of this process can work: no library is loaded, and no thread runs, that may hold a lock for ever
+    in the copy. Arrow, OpenBLAS and numba see to that themselves."""
+    if not sys.platform.startswith("linux") or any(name in sys.modules for name in UNFORKABLE):
+        return False
+    main = threading.main_thread()
+    return all(one is main or one.name in HARMLESS for one in threading.enumerate())
+
+
 class Processes:
-    """Worker processes are started fresh (`spawn`), so that they share no state with this one that could decide a
-    result, and stay for the next map: starting one costs seconds of imports."""
+    """Worker processes stay for the next map. Where that is safe they are forked from this one, with all that is loaded
+    here; else they are started fresh, and each takes a second or two for its imports."""
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
@@ -43,6 +60,11 @@ class Processes:
     @property
     def workers(self) -> int:
         return self._workers
+
+    def ready(self, prepare: Callable[[], None]) -> None:
+        if self._workers > 1 and self._pool is None and forkable():
+            prepare()
+            self._started().submit(os.getpid).result()  # all workers are forked before the pool's own thread starts
 
     def rest(self) -> None:
         """Let the worker processes end, and their memory go; the next map starts new ones."""
@@ -122,8 +144,8 @@ class Processes:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
+            way = multiprocessing.get_context("fork" if forkable() else "spawn")
             self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=spawn, initializer=follow_parent, initargs=(os.getpid(),)
+                self._workers, mp_context=way, initializer=follow_parent, initargs=(os.getpid(),)
             )
         return self._pool

@@ -60,6 +60,9 @@ class Slurm:
     def workers(self) -> int:
         return self._parallel
 
+    def ready(self, prepare: Callable[[], None]) -> None:
+        """Nothing: a task loads what it needs."""
+
     def rest(self) -> None:
         """Nothing is held between two maps."""
 

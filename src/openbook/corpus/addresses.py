@@ -25,6 +25,7 @@ def ascii_host(name: str) -> str:
         return name
 
 
+@lru_cache(1 << 14)  # a page's address is asked for by several passes over the pages of a part
 def split(url: str) -> tuple[str, str, str]:
     """Host with its port where it is not the scheme's own, path, query; the host is empty where there is none."""
     try:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,7 @@ from openbook.books.store import write_bytes
 from openbook.context import Context
 from openbook.corpus import identifiers
 from openbook.corpus.annotated import INDEX
-from openbook.corpus.parts import HANDS, NOWHERE, Task, TaskResult, annotate_span
+from openbook.corpus.parts import HANDS, NOWHERE, Task, TaskResult, annotate_span, prepare
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import Sources, span_starts
 from openbook.errors import OpenbookError
@@ -34,6 +35,7 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
     sources.restore(context)
     identifiers.note(settings, work)
     tasks = span_tasks(settings, sources, work, context)
+    context.engine.ready(partial(prepare, context.cache, settings.identifier))
     results = annotate(tasks, context)
     shutil.rmtree(work / HANDS, ignore_errors=True)
     pages, errors = sum(result.pages for result in results), sum(result.errors for result in results)

@@ -6,6 +6,7 @@ parts) -> merge (a task a language).
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def run(
     assert set(settings.profiles.values()) <= set(PROFILES)
     pieces = work / PIECES
     pieces.mkdir(parents=True, exist_ok=True)
+    context.engine.ready(lambda: None)
     parts = annotated.parts
     policies = annotated.policy_files()
     for site, texts in snapshots.read(settings.rights.snapshots, base).items():
@@ -79,8 +81,7 @@ def run(
     write_bytes(
         work / THRESHOLDS, orjson.dumps(applied(met, settings.filter, score), option=orjson.OPT_INDENT_2) + b"\n"
     )
-    write_report(work, funnel, index, settings)
-    find_index.build(work, context)
+    find_index.build(work, context, beside=[partial(write_report, work, funnel, index, settings)])
     shutil.rmtree(pieces)
     counts: dict[str, int | float] = {
         "pages": len(book.rule),
@@ -191,13 +192,13 @@ def _write(
     made = []
     for number, part in enumerate(parts):
         rows = range(book.starts[number], book.starts[number + 1])
-        path = pieces / f"verdicts-{number:06d}.parquet"
+        path = pieces / f"verdicts-{number:06d}.arrow"
         targets = [names[one] for one in code[rows.start : rows.stop]]
         deal.write_verdicts(path, _verdict_columns(book, rows, targets, counts))
         made.append(deal.DealPart(part, _decided(pieces, number), path, cuts[number] if cuts else None))
     held = np.concatenate([[0], np.cumsum(book.bytes)])[book.starts]
     tasks = [
-        deal.DealTask(tuple(made[at] for at in group), pieces / f"dealt-{group.start:06d}.parquet")
+        deal.DealTask(tuple(made[at] for at in group), pieces / f"dealt-{group.start:06d}.arrow")
         for group in deal.groups(np.diff(held).tolist())
     ]
     dealt: list[tuple[Path, list[deal.Hand]]] = []

@@ -4,37 +4,15 @@ numba alone looks at a function's own file, and would go on using old copies of 
 """
 
 import hashlib
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 
-
-def _leave_out_scipy() -> None:
-    """numba asks for BLAS by importing all of scipy.linalg, half a second a process. No kernel multiplies matrices.
-
-    A function that does so makes numba ask again.
-    """
-    if "numba.np.arraymath" in sys.modules:
-        return
-    from numba.np import linalg
-
-    def absent() -> None:
-        raise ImportError
-
-    asked, linalg.ensure_blas = linalg.ensure_blas, absent
-    try:
-        from numba.np import arraymath
-
-        arraymath.ensure_blas = asked  # type: ignore[attr-defined]
-    finally:
-        linalg.ensure_blas = asked
-
-
-_leave_out_scipy()
+from openbook.corpus.absent import absent
 
 _CONSTANTS = ("characters.py",)
 """Files without kernels whose constants are compiled into some."""
@@ -53,9 +31,27 @@ def sources(folder: Path) -> str:
 _SOURCES = sources(Path(__file__).parent)
 
 
-class _Cache(FunctionCache):
+class Cache(FunctionCache):
+    """Kernels on disk, found by their own signature and by `sources`, the digest over all that they may hold."""
+
+    def __init__(self, function: Any, sources: str) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._sources = sources
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _SOURCES)  # type: ignore[no-untyped-call]
+        return (*super()._index_key(sig, codegen), self._sources)  # type: ignore[no-untyped-call]
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was compiled needs numba's run time alone. Its declarations of all that may be compiled, a third of a
+        second of imports, are loaded only where something is, and without all of scipy.linalg, which it asks for BLAS:
+        no kernel multiplies matrices. A function that does so makes numba ask again."""
+        rtsys.initialize(target_context)
+        with absent("scipy.linalg"):
+            with self._guard_against_spurious_io_errors():
+                found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            if found is None:
+                target_context.refresh()
+        return found
 
 
 def kernel(function: Any = None, *, inline: bool = False) -> Any:
@@ -63,5 +59,5 @@ def kernel(function: Any = None, *, inline: bool = False) -> Any:
     if function is None:
         return partial(kernel, inline=inline)
     made: Any = numba.njit(nogil=True, inline="always" if inline else "never")(function)
-    made._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    made._cache = Cache(function, _SOURCES)
     return made

@@ -9,8 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openbook.books.store import atomic_path
+from openbook.corpus.absent import absent
 from openbook.corpus.redact import KINDS
 from openbook.corpus.statistics import MEASURES
+
+with absent("pandas"):  # pyarrow asks once whether a list is one of pandas'; `to_pandas` asks again
+    pa.array([])
 
 ROW_GROUP_BYTES = 4 << 20
 """Of text: what a reader holds in memory at a time."""

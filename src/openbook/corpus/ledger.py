@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numba import njit
 from numpy.typing import NDArray
 
 from openbook.books.chance import key
 from openbook.compute import Engine
 from openbook.corpus import duplicates, repeated_lines
+from openbook.corpus.compiled import kernel
 from openbook.corpus.filter import thresholds
 from openbook.corpus.rights import OPEN_RIGHTS
 from openbook.corpus.settings import CorpusSettings, HeldOutSettings
@@ -276,7 +276,7 @@ def _by_language(ledger: Ledger) -> list[NDArray[np.int64]]:
     return np.split(kept, np.flatnonzero(np.diff(ledger.language[kept])) + 1) if kept.size else []
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fitting(sizes: Any, wanted: Any, bound: Any) -> Any:
     """Places of the first `wanted` that fit into `bound` bytes together; one that does not fit is passed over."""
     taken = np.empty(min(wanted, sizes.size), np.int64)
@@ -298,7 +298,7 @@ def _drawn(ledger: Ledger, rows: NDArray[np.int64], purpose: str) -> NDArray[np.
     return rows[np.lexsort([*words[::-1], _mixed(words[0], keyed)])]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mixed(words: Any, keyed: Any) -> Any:
     out = np.empty(words.size, np.uint64)
     for at in range(words.size):

@@ -3,45 +3,49 @@
 Its columns are restricted to the labels that identify.toml and the table of languages name.
 """
 
-import math
 import unicodedata
 from collections.abc import Set
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from openbook.books.digest import canonical_json, sha256_bytes
+from openbook.corpus import mapped
+from openbook.corpus.compiled import kernel
+
+SCALE = 512
+"""Weights are whole numbers of 1/512. The model has them in 16 bits, all from 2 to 64: exact, and half as much to read
+as floats."""
+OFTEN = 8
+"""A feature that occurs more often than this is added by itself; the others in whole numbers, by how often they do."""
+NEARLY_NONE = 1e-9
+"""A label with less is left out."""
 
 
 class NaiveBayes:
-    """Label -> probability, over some hundred labels of py3langid. Holds some 60 MB."""
+    """Label -> probability, over some hundred labels of py3langid. Maps some 60 MB."""
 
     name = "py3langid"
 
     def __init__(self, allowed: Set[str]) -> None:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-        model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        columns = [at for at, label in enumerate(model.nb_classes) if label in allowed]
-        self.labels: list[str] = [model.nb_classes[at] for at in columns]
-        self._single = len(set(self.labels)) == len(self.labels)
-        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns], dtype=np.float32)
-        self._start = np.asarray(model.nb_pc, dtype=np.float64)[columns]
-        self._moves = np.frombuffer(model.tk_nextmove, dtype=f"u{model.tk_nextmove.itemsize}")
-        self._rows = np.asarray(model.tk_row, dtype=np.int64)
-        self._outputs = np.asarray(model.tk_output, dtype=np.int64)
-        self._seen = np.zeros(self._weights.shape[0], np.int32)
+        found = mapped.tables("identifier", _key(allowed), lambda: _tables(allowed))
+        self.labels: list[str] = found["labels"].tolist()
+        self._tables = tuple(found[name] for name in ("moves", "rows", "outputs", "weights", "start"))
+        self._seen = np.zeros(found["weights"].shape[0], np.int32)
 
     def probabilities(self, text: str) -> dict[str, float]:
-        """Label -> probability; empty where the text holds nothing that the model knows."""
+        """Label -> probability, of those that have any; empty where the text holds nothing that the model knows."""
         shares = self._shares(text)
         if shares is None:
             return {}
-        if self._single:
-            return dict(zip(self.labels, shares.tolist(), strict=True))
+        places = np.flatnonzero(shares > NEARLY_NONE)
         merged: dict[str, float] = {}
-        for label, share in zip(self.labels, shares.tolist(), strict=True):
-            merged[label] = merged.get(label, 0.0) + share
+        for at, share in zip(places.tolist(), shares[places].tolist(), strict=True):
+            merged[self.labels[at]] = merged.get(self.labels[at], 0.0) + share
         return merged
 
     def likeliest(self, text: str) -> tuple[str, float] | None:
@@ -56,41 +60,70 @@ class NaiveBayes:
         if text.isupper():
             text = text.lower()
         data = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
-        scores, features = _score(
-            np.frombuffer(data, np.uint8),
-            self._moves,
-            self._rows,
-            self._outputs,
-            self._weights,
-            self._start,
-            self._seen,
-        )
-        if not features:
-            return None
-        scores /= math.sqrt(len(data))
-        shares: NDArray[np.float64] = np.exp(scores - scores.max())
-        return shares / shares.sum()
+        shares: NDArray[np.float64] = _score(np.frombuffer(data, np.uint8), *self._tables, self._seen)
+        return shares if shares.size else None
 
 
-@njit(cache=True, nogil=True)
+def _key(allowed: Set[str]) -> str:
+    package = find_spec("py3langid")
+    places = (package.submodule_search_locations if package else None) or [""]
+    files = [[path.name, path.stat().st_size] for path in sorted(Path(places[0]).glob("data/*"))]
+    return sha256_bytes(canonical_json([version("py3langid"), files, sorted(allowed), SCALE]))[:16]
+
+
+def _tables(allowed: Set[str]) -> mapped.Tables:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    columns = [at for at, label in enumerate(model.nb_classes) if label in allowed]
+    return {
+        "labels": np.array([model.nb_classes[at] for at in columns]),
+        "weights": np.rint(model.nb_ptc[:, columns].astype(np.float32) * SCALE).astype(np.int16),
+        "start": np.asarray(model.nb_pc, np.float64)[columns],
+        "moves": np.frombuffer(model.tk_nextmove, f"u{model.tk_nextmove.itemsize}").astype(np.uint32),
+        "rows": np.asarray(model.tk_row, np.int32),
+        "outputs": np.asarray(model.tk_output, np.int32),
+    }
+
+
+@kernel
 def _score(data: Any, moves: Any, rows: Any, outputs: Any, weights: Any, start: Any, seen: Any) -> Any:
-    """Naive Bayes over the byte n-grams that the automaton finds; `seen` is all zeros before and after."""
+    """Naive Bayes over the byte n-grams that the automaton finds: [labels] probabilities, none where it finds nothing.
+
+    `seen` is all zeros before and after.
+    """
     touched = np.empty(data.size, np.int64)
     count = 0
     state = np.int64(0)
     for i in range(data.size):
-        state = np.int64(moves[(rows[state] << 8) + data[i]])
-        feature = outputs[state]
+        state = np.int64(moves[(np.int64(rows[state]) << 8) + data[i]])
+        feature = np.int64(outputs[state])
         if feature >= 0:
             if seen[feature] == 0:
                 touched[count] = feature
                 count += 1
             seen[feature] += 1
+    if count == 0:
+        return np.empty(0, np.float64)
+    labels = start.size
+    sums = np.zeros((OFTEN, labels), np.int32)
     scores = start.copy()
     for k in range(count):
         feature = touched[k]
-        weight = np.log1p(np.float64(seen[feature]))
+        times = seen[feature]
         seen[feature] = 0
-        for j in range(scores.size):
-            scores[j] += weight * weights[feature, j]
-    return scores, count
+        if times <= OFTEN:
+            mine = sums[times - 1]
+            for j in range(labels):
+                mine[j] += weights[feature, j]
+        else:
+            weight = np.log1p(np.float64(times)) / SCALE
+            for j in range(labels):
+                scores[j] += weight * weights[feature, j]
+    for times in range(OFTEN):
+        weight = np.log1p(np.float64(times + 1)) / SCALE
+        for j in range(labels):
+            scores[j] += weight * sums[times, j]
+    scores /= np.sqrt(np.float64(data.size))
+    scores = np.exp(scores - scores.max())
+    return scores / scores.sum()

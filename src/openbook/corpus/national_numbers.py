@@ -97,14 +97,18 @@ def announced(words: str, text: str) -> bool:
     """Whether the number is one of those that the words before it may speak of."""
     words = words.lower()
     generic = re.search(_GENERIC, words) is not None
-    return any((generic or re.search(rf"(?<!\w)(?:{one.words})(?!\w)", words)) and _passes(one, text) for one in TABLE)
+    number = compact(text)
+    return any(
+        (generic or re.search(rf"(?<!\w)(?:{one.words})(?!\w)", words)) and _passes(one, text, number) for one in TABLE
+    )
 
 
 def alone(text: str, language: str | None) -> bool:
     """Whether the number proves itself, in a text of this language (None: not known), or by how it is written."""
-    if _WRITTEN.fullmatch(text) and any(test(compact(text)) for test in _TESTS):
+    number = compact(text)
+    if _WRITTEN.fullmatch(text) and any(test(number) for test in _TESTS):
         return len(set(text)) > 4
-    return any(_passes(one, text) for one in _of(language))
+    return any(_passes(one, text, number) for one in _of(language))
 
 
 @cache
@@ -117,8 +121,8 @@ def _of(language: str | None) -> Sequence[NationalNumber]:
     ]
 
 
-def _passes(one: NationalNumber, text: str) -> bool:
+def _passes(one: NationalNumber, text: str, number: str) -> bool:
+    """`number`: the compact text."""
     if one.check is check.finnish:
         return check.finnish(text.strip().upper())
-    number = compact(text)
     return len(set(number)) > 2 and one.check(number)

@@ -29,13 +29,16 @@ def logistic(score: float) -> float:
     return 1.0 / (1.0 + power)
 
 
+_PLACES = np.zeros(32, np.int64)
+for _place in range(32):
+    _PLACES[(0x077CB531 << _place & 0xFFFFFFFF) >> 27] = _place
+
+
 @kernel
 def lowest_bit(bits: int) -> int:
-    place = 0
-    while not bits & 1:
-        bits >>= 1
-        place += 1
-    return place
+    """Place of the lowest bit that is set, without a branch: the lowest bit times a de Bruijn sequence (Leiserson,
+    Prokop and Randall 1998)."""
+    return _PLACES[((bits & -bits) * 0x077CB531 & 0xFFFFFFFF) >> 27]
 
 
 @kernel

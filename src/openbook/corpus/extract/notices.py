@@ -6,6 +6,11 @@ not of a picture; the words are handed on as evidence.
 
 import html
 import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from openbook.corpus.extract.scan import kernel, type_bytes
 
 _LINK = re.compile(
     rb"""<a\b[^>]{0,500}?href\s*=\s*["']?((?:https?:)?//(?:www\.)?(?:creativecommons\.org/(?:licenses|publicdomain)/|"""
@@ -28,6 +33,10 @@ _MAY_STATE = re.compile(rb"prop(?:erty)?\s*=\s*[\"']?(?:\w{1,12}:)?licen[sc]e")
 _HOSTS = (b"creativecommons.org/", b"gnu.org/", b"opendatacommons.org/", b"mozilla.org/")
 _NAMES = (b"CC BY", b"CC-BY", b"CC0", b"Creative Commons ")
 """What the patterns above cannot do without, quickly found: most pages have none of it."""
+_LICENSE, _COMMONS, _HOST, _NAMED = 1, 2, 4, 8
+_LA, _NU, _NS = (int.from_bytes(ending) for ending in (b"la", b"nu", b"ns"))
+_BEFORE, _BEHIND = 1000, 400
+"""Bytes around it in which the patterns look."""
 _SAYS = re.compile(
     r"licen[csz]|lizen[zs]|licenc|licens|liċenzj|lisens|lisenss|litsents|άδεια|αδεια|лиценз|ліценз|ceadún|leyfi|"
     r"available under|"
@@ -78,15 +87,17 @@ _ELEMENTS = (
 def notices(raw: bytes) -> list[tuple[str, str]]:
     """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
     found: list[tuple[str, str]] = []
-    low = raw.lower()
-    if (b"property" in raw or b"itemprop" in raw) and _MAY_STATE.search(low):
+    signs = _signs(np.frombuffer(raw, np.uint8))
+    if signs & _LICENSE and (b"property" in raw or b"itemprop" in raw) and _MAY_STATE.search(raw.lower()):
         links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
         found += [("property license", html.unescape(link)) for link in links[:MOST]]
+    if not signs & _COMMONS or not signs & (_HOST | _NAMED):
+        return found
     if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
         return found
-    linked, named = any(host in low for host in _HOSTS), any(name in raw for name in _NAMES)
-    for pattern in (*((_LINK,) if linked else ()), *((_NAME,) if named else ())):
-        for match in pattern.finditer(raw):
+    for pattern, sign, marks in ((_LINK, _HOST, _HOSTS), (_NAME, _NAMED, _NAMES)):
+        text = b"" if not signs & sign else raw.lower() if pattern is _LINK else raw
+        for match in (match for start, end in _around(text, marks) for match in pattern.finditer(raw, start, end)):
             sentence = _sentence(raw, match.start(), match.end())
             if _SAYS.search(sentence) and not _PICTURE.search(sentence):
                 stated = match[1].decode("ascii", "replace") if pattern is _LINK else _short(match[0])
@@ -94,6 +105,53 @@ def notices(raw: bytes) -> list[tuple[str, str]]:
             if len(found) >= MOST:
                 return list(dict.fromkeys(found))
     return list(dict.fromkeys(found))
+
+
+def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """The stretches of the text in which one of the marks stands, in order; those that meet are one."""
+    places = []
+    for mark in marks:
+        at = text.find(mark)
+        while at >= 0:
+            places.append(at)
+            at = text.find(mark, at + 1)
+    start = end = -1
+    for at in sorted(places):
+        if at - _BEFORE > end:
+            if end > 0:
+                yield start, end
+            start = max(0, at - _BEFORE)
+        end = at + _BEHIND
+    if end > 0:
+        yield start, end
+
+
+@kernel
+def _signs(raw: type_bytes) -> int:
+    """Which of the words without which there is no notice stand in the page, in any case. In one pass, by their c and
+    g: most pages have none of them, and looking for each by itself takes as long as reading the page."""
+    signs = 0
+    for i in range(1, raw.size - 2):
+        letter = raw[i] | 32
+        if letter == 99:
+            before, behind = raw[i - 1] | 32, raw[i + 1] | 32
+            if (
+                behind == 101 and before == 105 and i > 2 and (raw[i - 2] | 32) == 108 and (raw[i + 2] | 32) == 110
+            ):  # licen
+                signs |= _LICENSE | _COMMONS
+            elif behind == 114 or behind == 111:  # cr(eative), co(pyleft, mmons)
+                signs |= _COMMONS
+                if i + 8 < raw.size and behind == 114 and (raw[i + 2] | 32) == 101 and raw[i + 8] == 32:
+                    signs |= _NAMED
+            elif before == 99:
+                signs |= _COMMONS
+                if raw[i + 1] == 32 or raw[i + 1] == 45 or raw[i + 1] == 48:
+                    signs |= _NAMED
+        elif letter == 103 and raw[i + 1] == 47 and i > 5 and (raw[i - 1] | 32) == 114 and (raw[i - 2] | 32) == 111:
+            ending = (raw[i - 5] | 32) << 8 | raw[i - 4] | 32
+            if raw[i - 3] == 46 and (ending == _LA or ending == _NU or ending == _NS):  # mozilla, gnu, commons
+                signs |= _HOST
+    return signs
 
 
 def _sentence(raw: bytes, start: int, end: int) -> str:

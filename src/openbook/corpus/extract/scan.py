@@ -6,8 +6,9 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
+
+from openbook.corpus.compiled import Cache
 
 type_bytes = NDArray[np.uint8]
 type_ints = NDArray[np.int64]
@@ -20,18 +21,10 @@ _SOURCES = hashlib.sha256(
 ).hexdigest()
 
 
-class _Cache(FunctionCache):
-    """Kernels on disk, compiled anew when any file of this package changes: numba alone looks at the function's own
-    file only, and would go on using old copies of the kernels and constants that it calls from others."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _SOURCES)  # type: ignore[no-untyped-call]
-
-
 def kernel(function: Any) -> Any:
-    """Compiled at first use, kept on disk; int64 throughout."""
+    """Compiled at first use, kept on disk, compiled anew when any file of this package changes; int64 throughout."""
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
-    compiled._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    compiled._cache = Cache(function, _SOURCES)
     return compiled
 
 

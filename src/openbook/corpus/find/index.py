@@ -4,7 +4,7 @@ The same bytes whatever the stretches and whoever reads them; memory is bounded 
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,20 +30,25 @@ from openbook.corpus.find.keys import (
 )
 from openbook.corpus.find.winnow import fingerprints
 
-STRETCH = 128 << 20
-"""Bytes of text that one task reads."""
+STRETCH, LEAST = 128 << 20, 4 << 20
+"""Bytes of text that one task reads at most, about; and of small files together."""
 _COLUMNS = ["id", "url", "text"]
 _NONE: NDArray[np.uint64] = np.empty(0, np.uint64)
-_Entries = tuple[list[NDArray[np.uint64]], list[int], list[int]]
-"""Keys, and for each lot of them their row and their number."""
 
 
 @dataclass(frozen=True)
-class ScanTask:
+class Stretch:
     file: Path
     first: int
     """Row of the corpus at which the first of the groups begins: files in order of their names."""
     groups: tuple[int, int]
+    size: int
+
+
+@dataclass(frozen=True)
+class ScanTask:
+    stretches: tuple[Stretch, ...]
+    """That follow each other."""
     out: Path
 
 
@@ -55,12 +60,14 @@ class Scanned:
     """What the codes in its verdicts.npy mean; the empty one: kept."""
 
 
-def build(folder: Path, context: Context) -> None:
-    """Write find/ into the folder of a corpus."""
+def build(folder: Path, context: Context, beside: Sequence[Callable[[], None]] = ()) -> None:
+    """Write find/ into the folder of a corpus. `beside`: other work on the same files, for whichever worker is free."""
     pieces = folder / FOLDER / ".pieces"
     tasks, files = _stretches(folder, pieces)
-    with context.progress.task("index", len(tasks), "stretches") as bar:
-        scanned = list(context.engine.map(scan, tasks, lambda _: bar.advance()))
+    with context.progress.task("index", len(beside) + len(tasks), "stretches") as bar:
+        work: list[_Task] = [*beside, *tasks]
+        done = list(context.engine.map(_work, work, lambda _: bar.advance()))
+    scanned = [one for one in done if one is not None]
     rows = sum(count for _, count in files)
     rules = sorted({rule for one in scanned for rule in one.rules} | {""})
     _join_verdicts(tasks, scanned, rules, rows, folder / FOLDER / VERDICTS)
@@ -85,11 +92,18 @@ def build(folder: Path, context: Context) -> None:
     shutil.rmtree(pieces)
 
 
+_Task = ScanTask | Callable[[], None]
+
+
+def _work(task: _Task) -> Scanned | None:
+    return scan(task) if isinstance(task, ScanTask) else task()
+
+
 def _stretches(folder: Path, pieces: Path) -> tuple[list[ScanTask], list[tuple[str, int]]]:
     """The tasks, and each file with its rows."""
-    tasks: list[ScanTask] = []
+    tasks: list[list[Stretch]] = []
     files: list[tuple[str, int]] = []
-    first = 0
+    first, held = 0, LEAST
     for path in sorted([*folder.glob("documents/*.parquet"), *folder.glob("rejected/*.parquet")]):
         metadata = pq.read_metadata(path)
         files.append((path.relative_to(folder).as_posix(), metadata.num_rows))
@@ -98,51 +112,71 @@ def _stretches(folder: Path, pieces: Path) -> tuple[list[ScanTask], list[tuple[s
             size += metadata.row_group(group).total_byte_size
             rows += metadata.row_group(group).num_rows
             if size >= STRETCH or group == metadata.num_row_groups - 1:
-                tasks.append(ScanTask(path, first, (begin, group + 1), pieces / f"run-{len(tasks):06d}"))
+                if held >= LEAST:
+                    tasks.append([])
+                    held = 0
+                tasks[-1].append(Stretch(path, first, (begin, group + 1), size))
+                held += size
                 begin, size, first, rows = group + 1, 0, first + rows, 0
-    return tasks, files
+    return [ScanTask(tuple(one), pieces / f"run-{at:06d}") for at, one in enumerate(tasks)], files
+
+
+class _Entries:
+    """Of one table: keys, one by one or in lots, and the row of each."""
+
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self.rows: list[int] = []
+        self.lots: list[NDArray[np.uint64]] = [_NONE]
+        self.lot_rows: list[int] = []
+
+    def add(self, key: int, row: int) -> None:
+        self.keys.append(key)
+        self.rows.append(row)
+
+    def add_lot(self, keys: NDArray[np.uint64], row: int) -> None:
+        self.lots.append(keys)
+        self.lot_rows.append(row)
+
+    def write(self, folder: Path, name: str) -> int:
+        sizes = [lot.size for lot in self.lots[1:]]
+        rows = np.concatenate([np.array(self.rows, np.uint64), np.repeat(np.array(self.lot_rows, np.uint64), sizes)])
+        return table.write_run(folder, name, np.concatenate([np.array(self.keys, np.uint64), *self.lots]), rows)
 
 
 def scan(task: ScanTask) -> Scanned:
-    """Write the sorted runs of one stretch, and the verdicts on its rows."""
-    file = pq.ParquetFile(task.file)
-    rejected = "rejected_by" in file.schema_arrow.names
-    entries: dict[str, _Entries] = {name: ([], [], []) for name in TABLES}
+    """Write the sorted runs of some stretches, and the verdicts on their rows."""
+    entries = {name: _Entries() for name in TABLES}
     rules: dict[str, int] = {}
     codes: list[int] = []
-    row = task.first
-    for group in range(*task.groups):
-        columns = file.read_row_group(group, [*_COLUMNS, "rejected_by"] if rejected else _COLUMNS)
-        for id, url, text in zip(*(columns.column(name).to_pylist() for name in _COLUMNS), strict=True):
-            _add(entries["ids"], [id_key(id)], row)
-            if url:
-                _add(entries["urls"], [url_key(url)], row)
-                _add(entries["hosts"], [host_key(name) for name in domains(url)], row)
-            if text:
-                whole, passages = fingerprints(text)
-                if whole:
-                    _add(entries["texts"], [whole], row)
-                _add(entries["passages"], passages, row)
-            row += 1
-        verdicts = columns.column("rejected_by").to_pylist() if rejected else [""] * columns.num_rows
-        codes += [rules.setdefault(one or "", len(rules)) for one in verdicts]
-    counts = {
-        name: table.write_run(
-            task.out,
-            name,
-            np.concatenate([_NONE, *keys]),
-            np.repeat(np.array(rows, np.uint64), np.array(sizes, np.int64)),
-        )
-        for name, (keys, rows, sizes) in entries.items()
-    }
+    for stretch in task.stretches:
+        _scan(stretch, entries, rules, codes)
+    counts = {name: one.write(task.out, name) for name, one in entries.items()}
     np.save(task.out / VERDICTS, np.array(codes, np.uint16))
     return Scanned(counts, tuple(rules))
 
 
-def _add(entries: _Entries, keys: Sequence[int] | NDArray[np.uint64], row: int) -> None:
-    entries[0].append(np.asarray(keys, np.uint64))
-    entries[1].append(row)
-    entries[2].append(len(keys))
+def _scan(stretch: Stretch, entries: dict[str, _Entries], rules: dict[str, int], codes: list[int]) -> None:
+    file = pq.ParquetFile(stretch.file)
+    rejected = "rejected_by" in file.schema_arrow.names
+    ids, urls, hosts, texts, passages = (entries[name] for name in TABLES)
+    row = stretch.first
+    for group in range(*stretch.groups):
+        columns = file.read_row_group(group, [*_COLUMNS, "rejected_by"] if rejected else _COLUMNS)
+        for id, url, text in zip(*(columns.column(name).to_pylist() for name in _COLUMNS), strict=True):
+            ids.add(id_key(id), row)
+            if url:
+                urls.add(url_key(url), row)
+                for name in domains(url):
+                    hosts.add(host_key(name), row)
+            if text:
+                whole, kept = fingerprints(text)
+                if whole:
+                    texts.add(whole, row)
+                passages.add_lot(kept, row)
+            row += 1
+        verdicts = columns.column("rejected_by").to_pylist() if rejected else [""] * columns.num_rows
+        codes += [rules.setdefault(one or "", len(rules)) for one in verdicts]
 
 
 def _join_verdicts(

@@ -1,5 +1,6 @@
 """What the entries of find/ are keyed by: documents, addresses, sites. The names and the format of its files."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import xxhash
@@ -23,6 +24,7 @@ def url_key(url: str) -> int:
     return xxhash.xxh3_64_intdigest(plain(url).encode())
 
 
+@lru_cache(1 << 14)
 def host_key(host: str) -> int:
     """The same in capitals, and for a name in other letters than Latin and its form in the Domain Name System."""
     return xxhash.xxh3_64_intdigest(ascii_host(host).encode())

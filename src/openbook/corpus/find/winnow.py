@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from openbook.corpus.compiled import kernel
 from openbook.corpus.find import quote
 from openbook.corpus.kernel import mix
 from openbook.corpus.statistics import word_hashes
@@ -20,7 +20,7 @@ def fingerprints(text: str) -> tuple[int, NDArray[np.uint64]]:
     return int(whole), np.unique(kept)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _winnow(words: Any) -> Any:
     n = words.size
     if n == 0:

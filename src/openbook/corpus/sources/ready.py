@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 import zstandard
 
+from openbook.corpus.sources import data_pages
 from openbook.corpus.sources.page import MAX_BODY, RawPage, SourceFile
 
 MAX_LINE = 4 * MAX_BODY
@@ -149,10 +150,14 @@ def read_parquet(file: SourceFile, path: Path) -> Iterator[RawPage]:
     except (OSError, pa.ArrowException) as error:
         yield to_page(file, 0, 0, None, f"not readable as Parquet ({error})")
         return
-    with table:
+    columns = list(file.mapping.values())
+    with table, path.open("rb") as raw:
         for group in range(table.num_row_groups):
             row_number = start
             start += table.metadata.row_group(group).num_rows
+            if problem := data_pages.too_large(raw, table.metadata.row_group(group), columns):
+                yield to_page(file, row_number, start - row_number, None, f"rows are left out: {problem}")
+                continue
             try:
                 for row in _rows(table, group, file):
                     yield to_page(file, row_number, 1, row, None)
