@@ -30,7 +30,7 @@ def verify(
     if replay is not None:
         prepare_surroundings(cache)
     from openbook.release import verify as check
-    from openbook.release.verify import demand_sound, with_problems
+    from openbook.release.verify import REPLAYED, demand_sound, with_problems
 
     if (identity is None) != (issuer is None):
         raise OpenbookError("a signature with sigstore is checked with both --identity and --issuer.")
@@ -49,7 +49,7 @@ def verify(
 
         context = Context(compute.local(len(os.sched_getaffinity(0))), shown, cache.resolve())
         again = rerun(release, run or release.resolve().parent, replay, context)
-        verdict, told = with_problems(verdict, again.problems), again.told
+        verdict, told = with_problems(verdict, again.problems, REPLAYED), again.told
     if as_json:
         print_json({"sound": verdict.sound, **verdict.__dict__, "rerun": list(told)})
     demand_sound(verdict, release)
