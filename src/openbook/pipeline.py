@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, release, tokenizer, train
+from openbook import corpus, evaluate, provenance, release, tokenizer, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -33,12 +33,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     beside_sources = corpus.corpus_files(recipe.corpus, base)
     annotate = corpus.located(recipe.annotate, base)
     origins = resolve(recipe, base)
-    exported = recipe.export.model_copy(
-        update={
-            "name": recipe.export.name or recipe.name,
-            "license": recipe.export.license or recipe.release.license,
-        }
-    )
+    exported = provenance.told(recipe)
 
     def step(
         name: str,
@@ -126,49 +121,61 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 origins.initial.folder if origins.initial else None,
             ),
         ),
-        step(
-            "evaluation",
-            evaluate.VERSION,
-            {"evaluate": recipe.evaluate},
-            ["model", "tokenizer", "tokens", "corpus", "parallel"],
-            lambda f, work, context: evaluate.run(
-                recipe.evaluate,
-                final_checkpoint(f["model"]),
-                Tokenizer.open(f["tokenizer"]),
-                Corpus.open(f["corpus"]),
-                parallel.ParallelText.open(f["parallel"]),
-                work,
-                context,
-                evaluate.Trained(recipe.train, TokenizedCorpus.open(f["tokens"])),
-            ),
-        ),
-        step(
-            "export",
-            export.VERSION,
-            {"export": exported},
-            ["model", "tokenizer", "corpus", "parallel"],
-            lambda f, work, context: export.run(
-                exported,
-                final_checkpoint(f["model"]),
-                Tokenizer.open(f["tokenizer"]),
-                parallel.ParallelText.open(f["parallel"]),
-                work,
-                context,
-                provenance(exported, Corpus.open(f["corpus"])),
-            ),
-        ),
+        evaluation_step(recipe.evaluate, recipe.train),
+        export_step(exported),
         release_step(recipe.release, recipe.name, recipe.description),
     ]
 
 
-def release_step(said: release.ReleaseSettings, name: str, description: str) -> Step:
+def evaluation_step(settings: evaluate.EvaluateSettings, trained: train.TrainSettings) -> Step:
+    return Step(
+        "evaluation",
+        evaluate.VERSION,
+        {"evaluate": dump(settings)},
+        ("model", "tokenizer", "tokens", "corpus", "parallel"),
+        lambda f, work, context: evaluate.run(
+            settings,
+            final_checkpoint(f["model"]),
+            Tokenizer.open(f["tokenizer"]),
+            Corpus.open(f["corpus"]),
+            parallel.ParallelText.open(f["parallel"]),
+            work,
+            context,
+            evaluate.Trained(trained, TokenizedCorpus.open(f["tokens"])),
+        ),
+        {},
+    )
+
+
+def export_step(settings: export.ExportSettings) -> Step:
+    return Step(
+        "export",
+        export.VERSION,
+        {"export": dump(settings)},
+        ("model", "tokenizer", "corpus", "parallel"),
+        lambda f, work, context: export.run(
+            settings,
+            final_checkpoint(f["model"]),
+            Tokenizer.open(f["tokenizer"]),
+            parallel.ParallelText.open(f["parallel"]),
+            work,
+            context,
+            settings.provenance(Corpus.open(f["corpus"]).languages),
+        ),
+        {},
+    )
+
+
+def release_step(
+    said: release.ReleaseSettings, name: str, description: str, evidence: Mapping[str, str] | None = None
+) -> Step:
     return Step(
         release.STEP,
         release.VERSION,
         {"release": dump(said), "name": name, "description": description},
         STEPS[: STEPS.index(release.STEP)],
         lambda f, work, context: release.run(said, name, description, f, work, context),
-        {},
+        evidence or {},
         handed_on=True,
     )
 
@@ -198,12 +205,6 @@ def with_removals(recipe: Recipe, run_folder: Path) -> Recipe:
     left_out = removal.optouts(run_folder)
     joined = recipe.corpus.model_copy(update={"optouts": recipe.corpus.optouts.joined(left_out)})
     return recipe.model_copy(update={"corpus": joined})
-
-
-def provenance(settings: export.ExportSettings, corpus: Corpus) -> export.Provenance:
-    """What the model files say of themselves."""
-    name = settings.name or "openbook"
-    return export.Provenance(name, settings.license, tuple(corpus.languages), (f"corpus {corpus.root}",))
 
 
 def run(recipe: Recipe, base: Path, run_folder: Path, context: Context, until: str | None = None) -> list[State]:

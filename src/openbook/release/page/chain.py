@@ -76,6 +76,19 @@ def _of_run(folder: Path) -> Iterator[tuple[str, Node]]:
             node.problems += check_sizes(folder / name, node.record)
         yield name, node
         yield from _replaced(artifact / "before")
+    if (folder / RELEASE / manifests.FILE_NAME).exists() and not (folder / f"{RELEASE}.record").exists():
+        yield RELEASE, _released(folder / RELEASE)
+
+
+def _released(folder: Path) -> Node:
+    """A release whose own record is not at hand: it was made from what its manifest names."""
+    node = Node(RELEASE, RELEASE, "step")
+    try:
+        manifest = manifests.read(folder)
+        node.root, node.inputs = manifest.root, manifest.roots
+    except OpenbookError as error:
+        node.problems.append(str(error).rstrip("."))
+    return node
 
 
 def _of_release(folder: Path) -> Iterator[tuple[str, Node]]:
@@ -90,9 +103,7 @@ def _of_release(folder: Path) -> Iterator[tuple[str, Node]]:
         node.root = root
         yield step, node
     yield from _replaced(folder / EARLIER)
-    node = Node(RELEASE, RELEASE, "step", manifest.root)
-    node.inputs = manifest.roots
-    yield RELEASE, node
+    yield RELEASE, _released(folder)
 
 
 def _replaced(folder: Path) -> Iterator[tuple[str, Node]]:
@@ -133,7 +144,7 @@ def _linked(nodes: dict[str, Node]) -> dict[str, Node]:
     for node in list(nodes.values()):
         for name, root in node.inputs.items():
             step = name.removesuffix(BEFORE)
-            if root in earlier and (name.endswith(BEFORE) or node.kind == "earlier"):
+            if root in earlier and (step not in nodes or nodes[step].root != root):
                 node.links.append(Link(name, root, earlier[root]))
             elif " " in name:
                 outside = f"outside-{node.id}-{name.replace(' ', '-')}"

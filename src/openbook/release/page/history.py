@@ -61,10 +61,12 @@ def read_history(run: Path | None, release: Path | None, log_folder: Path | None
     except OpenbookError as error:
         made, problems = [], [str(error)]
     ours: dict[bytes, str] = {}
-    for one in made:
-        ours[log.removal_entry(one.path)] = f"removal {one.path.stem}"
-    if release is not None:
-        ours[release_entry(release)] = "this release"
+    if tiles:
+        ours |= {log.removal_entry(one.path): f"removal {one.path.stem}" for one in made}
+        try:
+            ours |= {release_entry(release): "this release"} if release else {}
+        except OpenbookError as error:
+            problems.append(str(error))
     places = {entry: at for at, entry in enumerate(entries)}
     removed = [_removed(run, one, places.get(log.removal_entry(one.path))) for one in made] if run else []
     first = max(0, len(entries) - MOST_ENTRIES)

@@ -137,8 +137,8 @@ def _shown(node: Node, chain: Chain) -> dict[str, object]:
         "used": [one for one in chain.nodes.values() if any(link.source == node.id for link in one.links)],
         "settings": pretty(record.settings) if record and record.settings else "",
         "measures": pretty(record.measures) if record and record.measures else "",
-        "libraries": record.code.get("libraries", {}) if record else {},
-        "git": record.code.get("git") or {} if record else {},
+        "libraries": _table(record.code.get("libraries")) if record else {},
+        "git": _table(record.code.get("git")) if record else {},
         "counts": {key: number(value) if isinstance(value, int | float) else pretty(value)
                    for key, value in record.counts.items()} if record else {},
         "machine": {key: number(value) if isinstance(value, int) else ", ".join(map(str, value))
@@ -148,3 +148,8 @@ def _shown(node: Node, chain: Chain) -> dict[str, object]:
         "more": max(0, len(files) - MOST_FILES),
         "bytes": number(sum(entry.size for _, entry in files)),
     }  # fmt: skip
+
+
+def _table(value: object) -> dict[str, object]:
+    """What a record holds there, if it is a table: records of strangers may hold anything."""
+    return value if isinstance(value, dict) else {}

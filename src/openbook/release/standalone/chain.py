@@ -94,27 +94,24 @@ def check_record(
         problems.append(f"{where}: its root is not the root of its files")
     if identity != record["identity"]:
         problems.append(f"{where}: its identity is not that of its settings and inputs")
-    return problems + [f"{where}: {said}" for said in check_inputs(record, roots, earlier, replaced).values()]
+    return problems + [f"{where}: {said}" for said in check_inputs(record, roots, earlier).values()]
 
 
 def check_inputs(
-    record: Mapping[str, Any],
-    roots: Mapping[str, str],
-    earlier: Mapping[str, Mapping[str, Any]],
-    replaced: bool = False,
+    record: Mapping[str, Any], roots: Mapping[str, str], earlier: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
     """Input -> what is wrong with it. What comes from outside of the run has a name of several words.
 
-    `replaced`: the record is that of an earlier artifact, which may have been made from earlier ones.
+    What a removal left as it was may have been made from an artifact that it replaced, if that one's record is here.
     """
     problems = {}
     for name, root in record["inputs"].items():
         step = name.removesuffix(BEFORE)
-        of_earlier = earlier.get(root, {}).get("step") == step
+        if earlier.get(root, {}).get("step") == step:
+            continue
         if name.endswith(BEFORE):
-            if not of_earlier:
-                problems[name] = f"it was made from an earlier {step}, whose record is not in this release"
-        elif " " in name or (replaced and of_earlier):
+            problems[name] = f"it was made from an earlier {step}, whose record is not in this release"
+        elif " " in name:  # from outside
             continue
         elif name not in roots:
             problems[name] = f"it was made from {name}, whose record is not in this release"
