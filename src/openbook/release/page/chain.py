@@ -147,7 +147,7 @@ def _linked(nodes: dict[str, Node]) -> dict[str, Node]:
             if root in earlier and (step not in nodes or nodes[step].root != root):
                 node.links.append(Link(name, root, earlier[root]))
             elif " " in name:
-                outside = f"outside-{node.id}-{name.replace(' ', '-')}"
+                outside = f"outside-{root[:16]}-{name.replace(' ', '-')}"
                 nodes[outside] = Node(outside, name, "outside", root)
                 node.links.append(Link(name, root, outside))
             elif name not in nodes:
