@@ -108,13 +108,14 @@ def _sample(row: dict[str, Any], group: str) -> Sample:
     rule = row.get("rejected_by") or KEPT_RULE
     if row.get("rights") == SEALED:
         return Sample(rule, group, row["language"], row["id"], url="", title="", text=None, sealed=True)
-    shown = rule.split(":")[0] not in _HELD_BACK
+    stage = rule.split(":")[0]
+    shown = stage not in _HELD_BACK
     return Sample(
         rule=rule,
         group=group,
         language=row["language"],
         id=row["id"],
-        url=_cut(row["url"] or "", 300),
+        url=_cut(row["url"] or "", 300) if stage != "optout" else "",  # who asked to go is not pointed at
         title=_cut((row["title"] or "") if shown else "", 160),
         text=_cut(row["text"] or "", LONGEST) if shown else None,
         measure=row.get("measure"),
