@@ -84,6 +84,8 @@ def retrain(run: Path, out: Path, context: Context) -> Retrained:
 def _carry_over(run: Path, out: Path, names: Sequence[str]) -> None:
     """Artifacts that a removal does not change, with their records; the books of removals; the secret of the seals."""
     for name in names:
+        if (out / name).exists() and read_record(out / name).root != read_record(run / name).root:
+            shutil.rmtree(out / name)
         if not (out / name).exists():
             with store.atomic_path(out / name) as copy:
                 link_tree(run / name, copy)

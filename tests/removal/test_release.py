@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -14,12 +15,14 @@ from openbook.books.note import VerifierKey
 from openbook.books.record import read_record
 from openbook.books.tlog import TileLog
 from openbook.cli.app import app
-from openbook.corpus import Corpus
+from openbook.corpus import Corpus, CorpusSettings, documents
+from openbook.corpus.find import Finder
 from openbook.recipe import load
 from openbook.release import log, removal, verify
 from openbook.release.receipt import make_receipt
 from openbook.release.request import Request
 from openbook.release.sign import log_key, new_key, read_signing_key
+from openbook.release.tombstones import without_documents
 from openbook.trace import seen
 from tests.removal.conftest import Made
 
@@ -128,3 +131,27 @@ def test_more_can_be_removed_from_what_a_removal_made(applied: Applied) -> None:
     kept = next(row["id"] for row in Corpus.open(applied.out / "corpus").documents("de", columns=["id"]))
     found = removal.preview(applied.out, Request("document", kept)).certificate
     assert [one["id"] for one in found["documents"]] == [kept]
+
+
+def test_tombstones_are_put_in_their_places_row_group_by_row_group(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "ROW_GROUP_ROWS", 2)
+    corpus = Corpus.open(made.run / "corpus")
+    code = max(corpus.languages, key=lambda one: corpus.counts(one)["documents"])
+    ids = [row["id"] for row in corpus.documents(code, None, ["id"])]
+    there = corpus.rejected(code, ["id"]) if code in corpus.rejected_languages else ()
+    pages = sorted([*ids, *(row["id"] for row in there)])
+    folder, record = made.run / "corpus", read_record(made.run / "corpus")
+    for number, removed in enumerate((ids[:1], ids[-1:], ids[1:2])):
+        out = tmp_path / str(number)
+        outcome = without_documents(folder, record, set(removed), CorpusSettings(), out, made.context)
+        ids = [id for id in ids if id not in removed]
+        new = Corpus.open(out)
+        assert [row["id"] for row in new.documents(code, None, ["id"])] == ids
+        assert [row["id"] for row in new.rejected(code, ["id"])] == sorted(set(pages) - set(ids))
+        [found] = Finder.open(out).by_id(removed[0], 5).pages
+        assert (found.kept, found.rejected_by) == (False, "optout:id")
+        folder, record = out, record.model_copy(update={"counts": outcome.counts})
+    assert pq.ParquetFile(folder / "rejected" / f"{code}.parquet").num_row_groups > 1
+    assert outcome.counts["removed_documents"] == 1 and outcome.counts["documents"] == record.counts["documents"]

@@ -100,39 +100,51 @@ def without_documents(
 
 
 def _keep(before: Corpus, code: str, ids: Set[str], work: Path, left: list[str]) -> list[dict[str, Any]]:
-    """Write the documents that stay, add their ids to `left`; returns the others."""
+    """Write the documents that stay, a row group at a time, and add their ids to `left`; returns the others."""
     path = before.folder / "documents" / f"{code}.parquet"
-    stays = [id not in ids for id in pq.read_table(path, columns=["id"]).column("id").to_pylist()]
+    all_ids = pq.read_table(path, columns=["id"]).column("id").to_pylist()
+    kept = [id for id in all_ids if id not in ids]
+    left += kept
     target = work / "documents" / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if all(stays):
-        left += pq.read_table(path, columns=["id"]).column("id").to_pylist()
+    if len(kept) == len(all_ids):
         shutil.copyfile(path, target)
         return []
-    table = pq.read_table(path)
-    kept = table.filter(pa.array(stays))
-    left += kept.column("id").to_pylist()
-    if kept.num_rows:
-        with parquet_writer(target, DOCUMENT_SCHEMA) as writer:
-            write_table(writer, kept.cast(DOCUMENT_SCHEMA))
-    removed: list[dict[str, Any]] = table.filter(pa.array([not one for one in stays])).to_pylist()
+    removed: list[dict[str, Any]] = []
+    file = pq.ParquetFile(path)
+    with parquet_writer(target, DOCUMENT_SCHEMA) as writer:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            gone = pa.array([id in ids for id in table.column("id").to_pylist()])
+            removed += table.filter(gone).to_pylist()
+            write_table(writer, table.filter(pa.compute.invert(gone)).cast(DOCUMENT_SCHEMA))
+    if not kept:
+        target.unlink()
     return removed
 
 
 def _reject(before: Corpus, code: str, stones: list[dict[str, Any]], work: Path) -> None:
+    """The rejected pages and the tombstones in order of their ids, a row group at a time."""
     path = before.folder / "rejected" / f"{code}.parquet"
     target = work / "rejected" / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if not stones:
         shutil.copyfile(path, target)
         return
-    rows = [dict.fromkeys(REJECTED_SCHEMA.names) | row | {"rejected_by": RULE, "split": None} for row in stones]
-    rows = [{name: row[name] for name in REJECTED_SCHEMA.names} for row in rows]
-    table = pa.Table.from_pylist(rows, schema=REJECTED_SCHEMA)
-    if path.is_file():
-        table = pa.concat_tables([pq.read_table(path).cast(REJECTED_SCHEMA), table])
+    rows = [dict.fromkeys(REJECTED_SCHEMA.names) | row | {"rejected_by": RULE} for row in stones]
+    rows.sort(key=lambda row: str(row["id"]))
+    told = [{name: row[name] for name in REJECTED_SCHEMA.names} for row in rows]
+    file = pq.ParquetFile(path) if path.is_file() else None
     with parquet_writer(target, REJECTED_SCHEMA) as writer:
-        write_table(writer, table.sort_by("id"))
+        for group in range(file.num_row_groups if file else 0):
+            assert file is not None
+            table = file.read_row_group(group).cast(REJECTED_SCHEMA)
+            last = table.column("id")[-1].as_py() if table.num_rows else ""
+            now = [row for row in told if str(row["id"]) <= last]
+            told = told[len(now) :]
+            joined = pa.concat_tables([table, pa.Table.from_pylist(now, schema=REJECTED_SCHEMA)])
+            write_table(writer, joined.sort_by("id") if now else table)
+        write_table(writer, pa.Table.from_pylist(told, schema=REJECTED_SCHEMA))
 
 
 def _size(row: Mapping[str, Any]) -> int:
