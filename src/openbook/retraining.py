@@ -24,7 +24,7 @@ from openbook.release import ReleaseSettings, manifest, removal
 from openbook.release.exposure import last_clean
 from openbook.release.sealed import SECRET
 from openbook.release.tombstones import keep_record, link_tree, without_documents
-from openbook.step import Step, beside, difference, execute, read_step
+from openbook.step import Folders, Step, beside, difference, execute, read_step
 from openbook.tokenizer import TokenizedCorpus, Tokenizer
 from openbook.train import TrainSettings
 
@@ -51,10 +51,11 @@ def folder_of(run: Path) -> Path:
     return run.with_name(f"{run.resolve().name}.without-{len(removal.removals(run)):04d}")
 
 
-def retrain(run: Path, out: Path, context: Context) -> Retrained:
+def retrain(run: Path, out: Path, context: Context, initial: Path | None = None) -> Retrained:
     """Take the removed documents out of the run's corpus and tokens, train on, and go as far as the run itself did.
 
-    What is up to date in `out` is left. Raises OpenbookError when the run has no removals or no model.
+    What is up to date in `out` is left. `initial`: the weights that the run started from, if it did. Raises
+    OpenbookError when the run has no removals or no model.
     """
     entries = removal.removals(run)
     if not entries:
@@ -70,7 +71,7 @@ def retrain(run: Path, out: Path, context: Context) -> Retrained:
     with store.lock(out):
         _carry_over(run, out, ("tokenizer",) if rebuilt else ("sources", "parallel", "annotated", "tokenizer"))
         steps = [] if rebuilt else [_corpus_step(run, gone, entries[-1].digest)]
-        steps += [_tokens_step(run, ids, gone, entries[-1].digest, whole=not rebuilt), _model_step(run, start)]
+        steps += [_tokens_step(run, ids, gone, entries[-1].digest, whole=not rebuilt), _model_step(run, start, initial)]
         later, behind = ([], missing) if rebuilt else _later(run)
         for step in [*steps, *later]:
             store.recover(out / step.name)
@@ -124,16 +125,14 @@ def _tokens_step(run: Path, ids: tuple[str, ...], gone: frozenset[str], digest: 
     )
 
 
-def _model_step(run: Path, start: int) -> Step:
+def _model_step(run: Path, start: int, initial: Path | None) -> Step:
     record = read_record(run / "model")
     return Step(
         "model",
         train.VERSION,
-        {**{name: record.settings[name] for name in ("model", "train")}, "from": start, "retraining": FORMAT},
+        {**record.settings, "from": start, "retraining": FORMAT},
         ("tokens", "tokenizer"),
-        lambda folders, work, context: _train(
-            record, run, start, folders["tokens"], folders["tokenizer"], work, context
-        ),
+        lambda folders, work, context: _train(record, run, start, folders, work, context, initial),
         {"model before": record.root},
     )
 
@@ -181,7 +180,7 @@ def without(tokens: TokenizedCorpus, record: Record, ids: Sequence[str], bos: in
 
 
 def _train(
-    record: Record, run: Path, start: int, tokens: Path, tokenizer_folder: Path, work: Path, context: Context
+    record: Record, run: Path, start: int, folders: Folders, work: Path, context: Context, initial: Path | None
 ) -> Outcome:
     """Train on from the run's checkpoint after `start` steps, as a killed run would; its log and checkpoints go with
     it."""
@@ -198,8 +197,9 @@ def _train(
     return train.run(
         ModelSettings.model_validate(record.settings["model"]),
         TrainSettings.model_validate(record.settings["train"]),
-        Tokenizer.open(tokenizer_folder),
-        TokenizedCorpus.open(tokens),
+        Tokenizer.open(folders["tokenizer"]),
+        TokenizedCorpus.open(folders["tokens"]),
         work,
         context,
+        initial,
     )

@@ -40,6 +40,9 @@ def remove(
         bool, typer.Option("--apply", help="Train on without it, and release, from the last checkpoint that is clean.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for that. Default: RUN.without-NNNN.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Weights that the run started from, if it did; with --apply.")
+    ] = None,
     log: Annotated[Path | None, typer.Option(help="With --apply: the log that is to list removal and release.")] = None,
     log_key: Annotated[Path | None, typer.Option(help="PEM of the Ed25519 key that signs the log.")] = None,
     log_name: Annotated[str | None, typer.Option(help="Of a new log, such as example.org/openbook-log.")] = None,
@@ -70,7 +73,7 @@ def remove(
     for request in asked:
         told |= _removed(run, request, keep_duplicates, dry_run, as_json, reason, by, key, date, words)
     if apply and not dry_run:
-        told |= _retrained(run, out, cache, quiet, as_json)
+        told |= _retrained(run, out, initial, cache, quiet, as_json)
         if log and log_key:
             told |= _logged(run, Path(told["retrained"]["folder"]), log, log_key, log_name, as_json)
     if as_json:
@@ -123,7 +126,9 @@ def _removed(
     return {"removal": made.entry, "exposure": seen.certificate}
 
 
-def _retrained(run: Path, out: Path | None, cache: Path, quiet: bool, as_json: bool) -> dict[str, Any]:
+def _retrained(
+    run: Path, out: Path | None, initial: Path | None, cache: Path, quiet: bool, as_json: bool
+) -> dict[str, Any]:
     prepare_surroundings(cache)
     import os
 
@@ -132,7 +137,7 @@ def _retrained(run: Path, out: Path | None, cache: Path, quiet: bool, as_json: b
 
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
     context = Context(compute.local(len(os.sched_getaffinity(0))), shown, cache.resolve())
-    made = retraining.retrain(run, out or retraining.folder_of(run), context)
+    made = retraining.retrain(run, out or retraining.folder_of(run), context, initial)
     if not as_json:
         whence = f"the checkpoint after step {made.began}" if made.began else "the seed"
         what = "1 document is" if len(made.removed) == 1 else f"{len(made.removed):,} documents are"
