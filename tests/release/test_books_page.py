@@ -96,7 +96,7 @@ def test_broken_links_changed_files_and_forged_manifests_are_named(run: Path, tm
     (folder / "model" / "model.bin").write_text("longer than it was")
     (folder / "release" / "README.md").write_text("changed")
     found = write_page(folder, tmp_path / "page.html")
-    assert "tokens: it was made from another corpus than the one that is here" in found
+    assert "tokens: it was made from another version of corpus than is here" in found
     assert "tokens: its identity is not that of its settings and inputs" in found
     assert "model: model.bin was changed" in found
     assert any(one.startswith("tokenizer: tokenizer cannot be read") for one in found)

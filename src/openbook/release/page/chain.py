@@ -155,7 +155,7 @@ def _linked(nodes: dict[str, Node]) -> dict[str, Node]:
                 node.links.append(Link(name, root, name, f"it was made from {name}, whose record is not here"))
             else:
                 other = nodes[name].root != root
-                said = f"it was made from another {step} than the one that is here" if other else ""
+                said = f"it was made from another version of {step} than is here" if other else ""
                 node.links.append(Link(name, root, name, said))
     return nodes
 
