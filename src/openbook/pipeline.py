@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, release, tokenizer, train
+from openbook import corpus, evaluate, provenance, release, tokenizer, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -15,7 +15,7 @@ from openbook.corpus import Annotated, Corpus, outside, parallel, sources
 from openbook.corpus.samples import listing
 from openbook.errors import OpenbookError
 from openbook.evaluate import references
-from openbook.evaluate.pairs import collect
+from openbook.evaluate.pairs import Pair, collect
 from openbook.model import export, final_checkpoint
 from openbook.origins import resolve
 from openbook.recipe import Recipe
@@ -35,12 +35,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
     beside_sources = corpus.corpus_files(recipe.corpus, base)
     annotate = corpus.located(recipe.annotate, base)
     origins = resolve(recipe, base)
-    exported = recipe.export.model_copy(
-        update={
-            "name": recipe.export.name or recipe.name,
-            "license": recipe.export.license or recipe.release.license,
-        }
-    )
+    exported = provenance.told(recipe)
 
     def step(
         name: str,
@@ -128,53 +123,70 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 origins.initial.folder if origins.initial else None,
             ),
         ),
-        step(
-            "evaluation",
-            evaluate.VERSION,
-            {"evaluate": references.named(recipe.evaluate, base)},
-            ["model", "tokenizer", "tokens", "corpus", "parallel"],
-            lambda f, work, context: evaluate.run(
-                recipe.evaluate,
-                final_checkpoint(f["model"]),
-                Tokenizer.open(f["tokenizer"]),
-                Corpus.open(f["corpus"]),
-                parallel.ParallelText.open(f["parallel"]),
-                work,
-                context,
-                evaluate.Trained(recipe.train, TokenizedCorpus.open(f["tokens"])),
-                collect(recipe.evaluate.pairs, base),
-                base / recipe.evaluate.gates.earlier.model if recipe.evaluate.gates.earlier else None,
-            ),
-            references.evidence(recipe.evaluate, base),
-            references.pair_files(recipe.evaluate, base),
-        ),
-        step(
-            "export",
-            export.VERSION,
-            {"export": exported},
-            ["model", "tokenizer", "corpus", "parallel"],
-            lambda f, work, context: export.run(
-                exported,
-                final_checkpoint(f["model"]),
-                Tokenizer.open(f["tokenizer"]),
-                parallel.ParallelText.open(f["parallel"]),
-                work,
-                context,
-                provenance(exported, Corpus.open(f["corpus"])),
-            ),
-        ),
+        evaluation_step(recipe.evaluate, recipe.train, base),
+        export_step(exported),
         release_step(recipe.release, recipe.name, recipe.description),
     ]
 
 
-def release_step(said: release.ReleaseSettings, name: str, description: str) -> Step:
+def evaluation_step(
+    settings: evaluate.EvaluateSettings,
+    trained: train.TrainSettings,
+    base: Path,
+    pairs: Mapping[str, Sequence[Pair]] | None = None,
+) -> Step:
+    """Held against the pairs and the earlier model that `settings` name, relative to `base`, or against `pairs`."""
+    return Step(
+        "evaluation",
+        evaluate.VERSION,
+        {"evaluate": dump(references.named(settings, base))},
+        ("model", "tokenizer", "tokens", "corpus", "parallel"),
+        lambda f, work, context: evaluate.run(
+            settings,
+            final_checkpoint(f["model"]),
+            Tokenizer.open(f["tokenizer"]),
+            Corpus.open(f["corpus"]),
+            parallel.ParallelText.open(f["parallel"]),
+            work,
+            context,
+            evaluate.Trained(trained, TokenizedCorpus.open(f["tokens"])),
+            collect(settings.pairs, base) if pairs is None else pairs,
+            base / settings.gates.earlier.model if settings.gates.earlier else None,
+        ),
+        references.evidence(settings, base),
+        tuple(references.pair_files(settings, base)),
+    )
+
+
+def export_step(settings: export.ExportSettings) -> Step:
+    return Step(
+        "export",
+        export.VERSION,
+        {"export": dump(settings)},
+        ("model", "tokenizer", "corpus", "parallel"),
+        lambda f, work, context: export.run(
+            settings,
+            final_checkpoint(f["model"]),
+            Tokenizer.open(f["tokenizer"]),
+            parallel.ParallelText.open(f["parallel"]),
+            work,
+            context,
+            settings.provenance(Corpus.open(f["corpus"]).languages),
+        ),
+        {},
+    )
+
+
+def release_step(
+    said: release.ReleaseSettings, name: str, description: str, evidence: Mapping[str, str] | None = None
+) -> Step:
     return Step(
         release.STEP,
         release.VERSION,
         {"release": dump(said), "name": name, "description": description},
         STEPS[: STEPS.index(release.STEP)],
         lambda f, work, context: release.run(said, name, description, f, work, context),
-        {},
+        evidence or {},
         handed_on=True,
     )
 
@@ -204,12 +216,6 @@ def with_removals(recipe: Recipe, run_folder: Path) -> Recipe:
     left_out = removal.optouts(run_folder)
     joined = recipe.corpus.model_copy(update={"optouts": recipe.corpus.optouts.joined(left_out)})
     return recipe.model_copy(update={"corpus": joined})
-
-
-def provenance(settings: export.ExportSettings, corpus: Corpus) -> export.Provenance:
-    """What the model files say of themselves."""
-    name = settings.name or "openbook"
-    return export.Provenance(name, settings.license, tuple(corpus.languages), (f"corpus {corpus.root}",))
 
 
 def run(recipe: Recipe, base: Path, run_folder: Path, context: Context, until: str | None = None) -> list[State]:

@@ -60,6 +60,7 @@ class Report:
         self.parts: list[Markup] = []
         self.languages: Mapping[str, str] = {}
         self.scripts = ["page.js"]
+        self.styles = ["style.css"]
 
     def add(self, template: str, **values: object) -> None:
         """A part of its own shape: a template of report_page/."""
@@ -157,7 +158,7 @@ class Report:
         self.parts.append(_render("samples.html.jinja", items=items, note=note))
 
     def html(self) -> str:
-        style = _templates().get_template("style.css").render()
+        style = "".join(_templates().get_template(name).render() for name in self.styles)
         script = "\n".join(_templates().get_template(name).render() for name in self.scripts)
         digest = b64encode(sha256(script.encode()).digest()).decode()
         return _render(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader
+from safetensors.numpy import load_file
 from tiny import QWEN35, Parallel, tokenizer_json, write_model, write_tokenizer
 
 from openbook import progress
@@ -35,7 +36,18 @@ SHAPES = {
         },
     },
 }
-TOLD = Provenance("Tiny", "Apache-2.0", ("mt", "ga"), ("corpus 12ab",), (("Base", "https://example.org/base"),))
+TOLD = Provenance(
+    "Tiny",
+    "Apache-2.0",
+    ("mt", "ga"),
+    ("old books", "https://example.org/data/leaflets"),
+    (("Base", "https://example.org/base"),),
+    organization="A Lab",
+    version="1.2",
+    description="A test.",
+    url="https://example.org/tiny",
+    license_link="https://www.apache.org/licenses/LICENSE-2.0",
+)
 
 
 @pytest.fixture
@@ -155,8 +167,18 @@ def test_the_file_says_where_it_comes_from(folder: Path, tmp_path: Path) -> None
     said = {name: field.contents() for name, field in fields.items()}
     assert said["general.license"] == "Apache-2.0"
     assert said["general.languages"] == ["mt", "ga"]
-    assert said["general.datasets"] == ["corpus 12ab"]
+    assert said["general.datasets"] == ["old books", "https://example.org/data/leaflets"]
     assert said["general.base_model.0.name"] == "Base"
+    weights = sum(array.size for array in load_file(folder / "model.safetensors").values())
+    told = {
+        "name": "Tiny", "author": "A Lab", "organization": "A Lab", "quantized_by": "A Lab", "version": "1.2",
+        "description": "A test.", "url": "https://example.org/tiny", "source.url": "https://example.org/tiny",
+        "license.link": "https://www.apache.org/licenses/LICENSE-2.0", "size_label": f"{round(weights / 1000)}K",
+        "dataset.count": 2, "dataset.0.name": "old books", "dataset.1.name": "leaflets",
+        "dataset.1.url": "https://example.org/data/leaflets", "base_model.count": 1,
+        "base_model.0.url": "https://example.org/base",
+    }  # fmt: skip
+    assert {name: said.get(f"general.{name}") for name in told} == told
     assert said["general.quantization_version"] == 2
     assert said["tokenizer.ggml.pre"] == "qwen35"
     assert said["tokenizer.ggml.add_bos_token"] is True

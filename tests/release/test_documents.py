@@ -11,7 +11,7 @@ import yaml
 
 from openbook.release import documents
 from openbook.release.documents import DOCUMENTS, LANGUAGES
-from openbook.release.documents.layout import item, sections
+from openbook.release.documents.layout import item, sections, summary_sections
 from openbook.release.documents.score import criteria, share
 from openbook.release.documents.texts import texts
 from openbook.release.fact import Books, Fact
@@ -142,6 +142,19 @@ def test_nothing_that_a_book_can_tell_is_open_and_the_grades_are_beaten(silent: 
     for kind, grade in (("transparency", 92.9), ("usefulness", 97.1)):
         assert share([one for one in asked if one.kind == kind], gather_facts(told)) > grade
     assert share(asked, gather_facts(silent)) < 80
+
+
+def test_every_field_of_the_template_is_asked_for_and_a_link_is_no_measure(told: Path, tmp_path: Path) -> None:
+    asked = criteria()
+    keys = {key for one in asked for key in (*one.facts, one.table)}
+    nobody_owes = {"comments"}
+    whole = {"licensed_sources", "third_party_sources", "crawled_sources", "synthetic_sources", "other_sources"}
+    assert set(summary_sections()) - keys - nobody_owes - whole == set()
+    assert {one.section for one in asked if one.kind == "transparency"} >= {"1.1", "1.3", "2.1", "2.3", "2.6", "3.2"}
+    [plain] = [one for one in asked if one.plain]
+    assert plain.met(gather_facts(told))
+    linked = write_folder(tmp_path, SAID | {"illegal_content": "https://example.org/paper.pdf"})
+    assert not plain.met(gather_facts(linked))
 
 
 def test_operations_are_counted_and_energy_names_its_method(told: Path) -> None:

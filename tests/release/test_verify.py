@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openbook.books.record import Record, read_record
 from openbook.errors import OpenbookError
 from openbook.release import manifest as manifests
-from openbook.release.standalone.checks import read_json_file, safe_name
+from openbook.release.standalone.listing import read_json_file, safe_name
 from openbook.release.verify import verify
 from tests.release.small import roll
 

@@ -106,13 +106,22 @@ def read_record(artifact: Path) -> Record:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise OpenbookError(f"{path} has more than the {MOST_BYTES:,} bytes that a record may have.")
-        return Record.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise OpenbookError(f"{artifact} is not an artifact of Openbook: it has no {FILE_NAME}.") from None
+    return parse_record(data, str(path))
+
+
+def parse_record(data: bytes, where: str) -> Record:
+    """Raises OpenbookError, which names `where` it stands, for bytes that are no record."""
+    if len(data) > MOST_BYTES:
+        raise OpenbookError(f"{where} has more than the {MOST_BYTES:,} bytes that a record may have.")
+    try:
+        return Record.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise OpenbookError(f"{path} cannot be read: {where}: {first['msg']}.") from None
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise OpenbookError(f"{where} cannot be read: {place}: {first['msg']}.") from None
 
 
 def write_record(folder: Path, record: Record) -> None:

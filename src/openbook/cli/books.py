@@ -1,4 +1,4 @@
-"""The verbs that ask the books: verify, lineage."""
+"""The verbs that ask the books: books, verify, lineage."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,37 @@ from openbook import progress
 from openbook.cli.app import Cache, Json, Quiet, RunFolder, app, print_json
 from openbook.cli.surroundings import prepare_surroundings
 from openbook.errors import OpenbookError
+
+
+@app.command()
+def books(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a release's.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write. Default: RUN/books.html; of a release, beside it.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the documents that are shown.")] = "en",
+    log: Annotated[Path | None, typer.Option(help="A log that lists releases and removals.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The signer's public key (PEM).")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The chain from sources to release, its records, documents, checks and removals: one HTML page."""
+    from openbook.release import manifest as manifests
+    from openbook.release.page import write_page
+
+    whole = folder.resolve()
+    is_release = (whole / manifests.FILE_NAME).exists()
+    path = out or (folder.with_name(f"{whole.name}.books.html") if is_release else folder / "books.html")
+    shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
+    with shown.task("books", total=None, unit="bytes") as bar:
+        problems = write_page(folder, path, language, log, key, bar.advance)
+    if as_json:
+        print_json({"page": str(path), "problems": problems})
+    elif not quiet:
+        typer.echo("\n".join([*(f"does not hold: {problem}" for problem in problems), str(path)]))
+    if show:
+        typer.launch(str(path))
 
 
 @app.command()
@@ -30,7 +61,7 @@ def verify(
     if replay is not None:
         prepare_surroundings(cache)
     from openbook.release import verify as check
-    from openbook.release.verify import demand_sound, with_problems
+    from openbook.release.verify import REPLAYED, demand_sound, with_problems
 
     if (identity is None) != (issuer is None):
         raise OpenbookError("a signature with sigstore is checked with both --identity and --issuer.")
@@ -49,7 +80,7 @@ def verify(
 
         context = Context(compute.local(len(os.sched_getaffinity(0))), shown, cache.resolve())
         again = rerun(release, run or release.resolve().parent, replay, context)
-        verdict, told = with_problems(verdict, again.problems), again.told
+        verdict, told = with_problems(verdict, again.problems, REPLAYED), again.told
     if as_json:
         print_json({"sound": verdict.sound, **verdict.__dict__, "rerun": list(told)})
     demand_sound(verdict, release)

@@ -83,5 +83,10 @@ def show_score(run: Path, as_json: bool) -> None:
         print_json(table)
         return
     for one in asked:
-        typer.echo(f"{'yes' if one.met(facts) else 'no ':4} {one.kind:13} {one.asks}{' (said)' if one.said else ''}")
+        met = "yes" if one.met(facts) else "no "
+        typer.echo(f"{met:4} {one.kind:13} {one.section:6} {one.asks}{' (said)' if one.said else ''}")
     typer.echo(json.dumps({key: value for key, value in table.items() if key != "open"}))
+    typer.echo(
+        f"Percent of {len(asked)} questions of our own, by section of the template of the AI Office; (said): a person "
+        "must answer. No grade of the AI Accountability Lab, whose 242 questions are others."
+    )

@@ -37,9 +37,15 @@ def remove(
         bool, typer.Option("--check", help="Whether all that was removed is gone, and stayed away.")
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Train on without it, from the last checkpoint that had not seen it.")
+        bool, typer.Option("--apply", help="Train on without it, and release, from the last checkpoint that is clean.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for that. Default: RUN.without-NNNN.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(help="Weights that the run started from, if it did; with --apply.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="With --apply: the log that is to list removal and release.")] = None,
+    log_key: Annotated[Path | None, typer.Option(help="PEM of the Ed25519 key that signs the log.")] = None,
+    log_name: Annotated[str | None, typer.Option(help="Of a new log, such as example.org/openbook-log.")] = None,
     cache: Cache = Path(".cache"),
     quiet: Quiet = False,
     as_json: Json = False,
@@ -61,11 +67,15 @@ def remove(
     ]
     if len(asked) > 1 or not (asked or check or apply):
         raise OpenbookError("remove takes one request: --url, --domain, --document, --text, --robots or --optouts.")
+    if (log is None) != (log_key is None) or (log and not apply):
+        raise OpenbookError("--log goes with --log-key and --apply: it lists the release that comes of the removal.")
     told: dict[str, Any] = {}
     for request in asked:
         told |= _removed(run, request, keep_duplicates, dry_run, as_json, reason, by, key, date, words)
     if apply and not dry_run:
-        told |= _retrained(run, out, cache, quiet, as_json)
+        told |= _retrained(run, out, initial, cache, quiet, as_json)
+        if log and log_key:
+            told |= _logged(run, Path(told["retrained"]["folder"]), log, log_key, log_name, as_json)
     if as_json:
         print_json(told | (_checked(run, as_json) if check else {}))
     elif check:
@@ -112,11 +122,13 @@ def _removed(
         signed = f"signed by {made.entry['key'][:16]}…" if made.entry["key"] else "not signed"
         typer.echo(f"removal {made.entry['number']:04d} ({signed}): {made.path}")
         typer.echo(f"certificate: {made.certificate}; what to serve with: --deletions {made.deletions}")
-        typer.echo("`openbook run` with the run's recipe makes the corpus, and all that follows, without it.")
+        typer.echo("With --apply a run without it is made; or `openbook run` with the recipe makes all anew.")
     return {"removal": made.entry, "exposure": seen.certificate}
 
 
-def _retrained(run: Path, out: Path | None, cache: Path, quiet: bool, as_json: bool) -> dict[str, Any]:
+def _retrained(
+    run: Path, out: Path | None, initial: Path | None, cache: Path, quiet: bool, as_json: bool
+) -> dict[str, Any]:
     prepare_surroundings(cache)
     import os
 
@@ -125,12 +137,36 @@ def _retrained(run: Path, out: Path | None, cache: Path, quiet: bool, as_json: b
 
     shown = progress.for_terminal(quiet=quiet, json_lines=as_json)
     context = Context(compute.local(len(os.sched_getaffinity(0))), shown, cache.resolve())
-    made = retraining.retrain(run, out or retraining.folder_of(run), context)
+    made = retraining.retrain(run, out or retraining.folder_of(run), context, initial)
     if not as_json:
         whence = f"the checkpoint after step {made.began}" if made.began else "the seed"
         what = "1 document is" if len(made.removed) == 1 else f"{len(made.removed):,} documents are"
         typer.echo(f"{made.folder}: {what} out of the tokens; trained on from {whence}.")
-    return {"retrained": {"folder": str(made.folder), "from": made.began, "removed": list(made.removed)}}
+        typer.echo(f"It holds {', '.join(made.made)}{'; ' + made.missing if made.missing else ''}.")
+        typer.echo(f"  openbook books {made.folder}   # the chain, and what was removed")
+    return {
+        "retrained": {
+            "folder": str(made.folder),
+            "from": made.began,
+            "removed": list(made.removed),
+            "made": list(made.made),
+            "missing": made.missing,
+        }
+    }
+
+
+def _logged(run: Path, made: Path, log: Path, key: Path, name: str | None, as_json: bool) -> dict[str, Any]:
+    """The release before, if it is not listed yet, then the removals, then the release without what they name."""
+    from openbook.release import log as logs
+    from openbook.release import removal
+
+    if not (made / "release").is_dir():
+        raise OpenbookError(f"{made} has no release that {log} could list: finish {run}, then --apply again.")
+    listed = [run / "release", *(one.path for one in removal.removals(run)), made / "release"]
+    checkpoint = logs.append(log, listed, key, name)
+    if not as_json:
+        typer.echo(f"{log}: {checkpoint.size:,} entries; the last is this release.")
+    return {"log": {"size": checkpoint.size, "root": checkpoint.root.hex()}}
 
 
 def _checked(run: Path, as_json: bool) -> dict[str, Any]:

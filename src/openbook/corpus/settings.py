@@ -13,7 +13,7 @@ from openbook.corpus.rights import RightsPolicy
 from openbook.corpus.scan_settings import DecontaminateSettings, QualitySettings
 
 ANNOTATE_VERSION = 4
-VERSION = 3
+VERSION = 4
 """Raised when the same settings would give other bytes."""
 
 Profile = Literal["web", "documentation", "messages"]

@@ -46,9 +46,16 @@ class Provenance:
     languages: tuple[str, ...] = ()
     """BCP 47 codes."""
     datasets: tuple[str, ...] = ()
-    """Names or addresses of what it was trained on; ours name the corpus root."""
+    """Names or addresses of what it was trained on. No Merkle root: that stands in the release's manifest alone."""
     bases: tuple[tuple[str, str], ...] = ()
-    """Models it was made from: (name, address)."""
+    """Models it was made from: (name, address); the address may be empty."""
+    organization: str | None = None
+    """Who provides it; also named as author, and as who quantized it."""
+    version: str | None = None
+    description: str | None = None
+    url: str | None = None
+    """Where the release is published."""
+    license_link: str | None = None
 
 
 def write_gguf(
@@ -72,7 +79,7 @@ def write_gguf(
     with atomic_path(path) as temporary:
         writer = GGUFWriter(temporary, "llama")
         try:
-            _write_provenance(writer, provenance, tensors)
+            _write_provenance(writer, provenance, tensors, chosen.quantized)
             _write_shape(writer, config, chosen)
             tokenizer.write(writer)
             for name, array in named_tensors(tensors, config):
@@ -86,21 +93,46 @@ def write_gguf(
             writer.close()
 
 
-def _write_provenance(writer: "GGUFWriter", provenance: Provenance, tensors: "dict[str, Tensor]") -> None:
+def _write_provenance(
+    writer: "GGUFWriter", provenance: Provenance, tensors: "dict[str, Tensor]", quantized: bool
+) -> None:
+    """Keys as the GGUF specification names them, under "General metadata"."""
+    from gguf.utility import size_label
+
     writer.add_type("model")
     writer.add_name(provenance.name)
     writer.add_uuid(weights_uuid(tensors))
-    if provenance.license:
-        writer.add_license(provenance.license)
+    weights = sum(tensor.numel() for tensor in tensors.values())
+    writer.add_size_label(size_label(weights, weights, 0, 0))
+    told = {
+        writer.add_author: provenance.organization,
+        writer.add_organization: provenance.organization,
+        writer.add_quantized_by: provenance.organization if quantized else None,
+        writer.add_version: provenance.version,
+        writer.add_description: provenance.description,
+        writer.add_url: provenance.url,
+        writer.add_source_url: provenance.url,
+        writer.add_license: provenance.license,
+        writer.add_license_link: provenance.license_link,
+    }
+    for add, value in told.items():
+        if value:
+            add(value)
     if provenance.languages:
         writer.add_languages(list(provenance.languages))
     if provenance.datasets:
         writer.add_array("general.datasets", list(provenance.datasets))
+        writer.add_dataset_count(len(provenance.datasets))
+        for index, name in enumerate(provenance.datasets):
+            writer.add_dataset_name(index, name.rsplit("/", 1)[-1] if "://" in name else name)
+            if "://" in name:
+                writer.add_dataset_url(index, name)
     if provenance.bases:
         writer.add_base_model_count(len(provenance.bases))
         for index, (name, address) in enumerate(provenance.bases):
             writer.add_base_model_name(index, name)
-            writer.add_base_model_url(index, address)
+            if address:
+                writer.add_base_model_url(index, address)
 
 
 def _write_shape(writer: "GGUFWriter", config: TransformerConfig, chosen: Format) -> None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openbook.model.export.settings import Format
 
-VERSION = 1
+VERSION = 2
 
 
 class QuantizeSettings(BaseModel):

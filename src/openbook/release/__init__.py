@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openbook.books import Outcome
     from openbook.context import Context
 
-VERSION = 3
+VERSION = 4
 STEP = "release"
 
 

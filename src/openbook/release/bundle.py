@@ -20,6 +20,8 @@ from openbook.release.keys import write_keys
 from openbook.release.licenses import demand
 from openbook.release.settings import ReleaseSettings
 from openbook.release.standalone import write_verifier
+from openbook.release.standalone.chain import EARLIER
+from openbook.release.tombstones import BEFORE
 from openbook.tokenizer import TokenizedCorpus
 
 TABLES = {
@@ -52,6 +54,8 @@ def build(
         for step, record in records.items():
             write_bytes(work / "records" / f"{step}.json", record.model_dump_json(indent=1).encode() + b"\n")
             bar.advance()
+        for path in (path for folder in artifacts.values() for path in sorted((folder / BEFORE).glob("*.json"))):
+            copy(path, work / EARLIER / path.name)
         corpus = Corpus.open(artifacts["corpus"])
         write_document_ids(corpus, work / "corpus" / "document-ids.txt")
         write_evidence(settings, name, description, corpus, records["sources"].settings["sources"], work)

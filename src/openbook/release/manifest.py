@@ -71,6 +71,8 @@ def read(folder: Path) -> Manifest:
     """Raises OpenbookError when the folder is no release or its manifest was changed."""
     path = folder / FILE_NAME
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise OpenbookError(f"{path} has more than the {MOST_BYTES:,} bytes that a manifest may have.")
         data = path.read_bytes()
         digest = (folder / DIGEST_NAME).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -7,7 +7,9 @@ from pathlib import Path
 from openbook.errors import OpenbookError
 from openbook.release import manifest as manifests
 from openbook.release import sealed
-from openbook.release.standalone.checks import check_release
+from openbook.release.standalone.checks import SEALED, check_release
+
+REPLAYED = "Training steps and results of the evaluation that are computed again are the same"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Verdict:
     documents: int
     signed: str
     """What is known of the signature."""
+    checks: tuple[tuple[str, tuple[str, ...]], ...]
+    """Each check as a sentence of what holds when it is passed, and what it found."""
 
     @property
     def sound(self) -> bool:
@@ -36,12 +40,14 @@ def verify(folder: Path, seen: Callable[[int], None] | None = None, key: Path | 
     except OSError as error:
         raise OpenbookError(f"the key {key} cannot be read: {error.strerror}.") from None
     verdict = Verdict(**check_release(folder, pem, seen)._asdict())
-    return with_problems(verdict, tuple(sealed.problems(folder, manifests.read(folder).sealed_root)))
+    return with_problems(verdict, tuple(sealed.problems(folder, manifests.read(folder).sealed_root)), SEALED)
 
 
-def with_problems(verdict: Verdict, more: tuple[str, ...]) -> Verdict:
-    """The verdict with what a further check found."""
-    return replace(verdict, problems=tuple(sorted({*verdict.problems, *more})))
+def with_problems(verdict: Verdict, more: tuple[str, ...], check: str) -> Verdict:
+    """The verdict with what a further check found, or another one of the same name."""
+    checks = dict(verdict.checks)
+    checks[check] = tuple(sorted({*checks.get(check, ()), *more}))
+    return replace(verdict, problems=tuple(sorted({*verdict.problems, *more})), checks=tuple(checks.items()))
 
 
 def demand_sound(verdict: Verdict, folder: Path) -> None:

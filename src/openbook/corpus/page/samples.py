@@ -1,6 +1,7 @@
 """Which texts the page shows: of each language and rule the first in order of ids, which are hashes: as good as drawn.
 
-Texts of pages that their makers reserved, or that were left out by name, are not among them: the page is published.
+Texts of pages that their makers reserved, that were left out by name, or that are sealed for auditors are not among
+them: the page is published.
 """
 
 import html
@@ -18,6 +19,7 @@ _AROUND = 550
 """Bytes of a sample that are not its text."""
 _SHORTEST = 160
 _HELD_BACK = ("optout", "rights")
+SEALED = "sealed"
 NEAR = "duplicates:near"
 
 
@@ -33,6 +35,8 @@ class Sample:
     title: str
     text: str | None
     """None where it is held back."""
+    sealed: bool = False
+    """Whether only auditors may read it: of such a one nothing is held but its id."""
     measure: float | None = None
     detail: str | None = None
     duplicate_of: str | None = None
@@ -58,7 +62,8 @@ class Samples:
         if not self.wanted:
             return
         ids = table.column("id").to_pylist()
-        for at in [row for row, id in enumerate(ids) if id in self.wanted]:
+        rights = table.column("rights").to_pylist()
+        for at in [row for row, id in enumerate(ids) if id in self.wanted and rights[row] != SEALED]:
             text, url = table.column("text")[at].as_py(), table.column("url")[at].as_py()
             for sample in self.wanted[ids[at]]:
                 sample.original, sample.original_url = _cut(text, LONGEST), _cut(url, 300)
@@ -101,13 +106,16 @@ class Samples:
 
 def _sample(row: dict[str, Any], group: str) -> Sample:
     rule = row.get("rejected_by") or KEPT_RULE
-    shown = rule.split(":")[0] not in _HELD_BACK
+    if row.get("rights") == SEALED:
+        return Sample(rule, group, row["language"], row["id"], url="", title="", text=None, sealed=True)
+    stage = rule.split(":")[0]
+    shown = stage not in _HELD_BACK
     return Sample(
         rule=rule,
         group=group,
         language=row["language"],
         id=row["id"],
-        url=_cut(row["url"] or "", 300),
+        url=_cut(row["url"] or "", 300) if stage != "optout" else "",  # who asked to go is not pointed at
         title=_cut((row["title"] or "") if shown else "", 160),
         text=_cut(row["text"] or "", LONGEST) if shown else None,
         measure=row.get("measure"),

@@ -86,7 +86,7 @@ def add_samples(report: Report, seen: Tally, total: Line) -> None:
     report.section(
         "Dropped: examples for each rule",
         "So that a speaker can judge whether the rule is right. Texts that their makers reserved, or that were left "
-        "out by name, are not shown.",
+        "out by name, are not shown; of sealed documents, which only auditors may read, nothing but the id.",
     )
     rules = sorted(groups, key=lambda rule: (place_of(rule), rule))
     shown = [_group(rule, groups[rule], total.rejected.get(rule, 0)) for rule in rules]
@@ -121,6 +121,7 @@ def _shown(sample: Sample) -> dict[str, Any]:
         "url": sample.url,
         "id": sample.id,
         "text": text,
+        "sealed": sample.sealed,
         "original": original,
         "original_url": sample.original_url,
         "duplicate_of": sample.duplicate_of,

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from openbook.corpus.parallel import ParallelText
     from openbook.tokenizer import Tokenizer
 
-DEFAULT_NAME = "openbook"
-
 
 def run(
     settings: ExportSettings,
@@ -33,7 +31,7 @@ def run(
     """Raises OpenbookError, naming file, language and figure, when a file does not give what the checkpoint gives."""
     from openbook.model.export.check import Limits, Reference, check_file, check_huggingface, samples
 
-    told = provenance or Provenance(settings.name or DEFAULT_NAME, settings.license, tuple(parallel.languages))
+    told = provenance or settings.provenance(parallel.languages)
     texts = samples({code: parallel.lines(code) for code in parallel.languages})
     seconds: dict[str, float] = {}
     formats = {}

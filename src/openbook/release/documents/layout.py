@@ -63,6 +63,17 @@ def sections(document: str, facts: Facts) -> Iterator[Section]:
         )
 
 
+@cache
+def summary_sections() -> dict[str, str]:
+    """Fact or table of the public summary -> number of its section in the template."""
+    found: dict[str, str] = {}
+    for one in _layout("summary"):
+        for kind in ("fields", "tables"):
+            for text in one.get(kind, []):  # type: ignore[attr-defined]
+                found.setdefault(item(text).key, str(one["number"]))
+    return found
+
+
 def missing(facts: Facts) -> list[str]:
     """Keys of facts that a document shows and no record holds, sorted."""
     found = set()

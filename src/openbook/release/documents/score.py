@@ -1,12 +1,19 @@
-"""How much of what readers look for the public summary states: score.toml, question by question."""
+"""How much of what readers look for the public summary states: score.toml, question by question.
 
+The questions are our own. They follow the fields of the template, so a share of them is no grade that others gave.
+"""
+
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
+from openbook.release.documents.layout import summary_sections
 from openbook.release.facts import Facts
+
+_ADDRESS = re.compile(r"https?://\S+|doi:\S+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -18,9 +25,19 @@ class Criterion:
     unless: str = ""
     said: bool = False
     """Whether only a person can answer it."""
+    plain: bool = False
+    """Whether an address in the answer's place is no answer."""
+
+    @property
+    def section(self) -> str:
+        """Number of the template's section that the question is about; empty where it is about the whole."""
+        places = summary_sections()
+        return next((places[key] for key in (*self.facts, self.table) if key in places), "")
 
     def met(self, facts: Facts) -> bool:
         stated = all(facts.facts[key].recorded for key in self.facts)
+        if self.plain and any(_ADDRESS.fullmatch(str(facts.facts[key].value).strip()) for key in self.facts):
+            return False
         idle = bool(self.unless) and facts.facts[self.unless].value is False
         return stated and (not self.table or idle or bool(facts.tables[self.table].rows))
 

@@ -18,6 +18,9 @@ PARTS = (
     "openbook.books.presence",
     "openbook.books.tiles",
     "openbook.release.standalone.bundle_signature",
+    "openbook.release.standalone.listing",
+    "openbook.release.standalone.chain",
+    "openbook.release.standalone.lists",
     "openbook.release.standalone.checks",
     "openbook.release.standalone.command",
 )

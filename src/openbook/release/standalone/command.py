@@ -9,7 +9,8 @@ from openbook.books.note import parse_verifier_key
 from openbook.books.presence import check_receipt
 from openbook.books.tiles import check_log, check_proof, parse_checkpoint, read_bounded
 from openbook.errors import OpenbookError
-from openbook.release.standalone.checks import check_release, read_manifest, release_entry
+from openbook.release.standalone.checks import check_release, release_entry
+from openbook.release.standalone.listing import read_manifest
 
 
 def verify_main(arguments: list[str] | None = None) -> int:
