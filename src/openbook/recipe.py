@@ -6,8 +6,10 @@ An error names the file, the key, the line, and what is allowed there.
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -34,6 +36,7 @@ def _known(code: str) -> str:
 
 
 LanguageCode = Annotated[str, AfterValidator(_known)]
+M = TypeVar("M", bound=BaseModel)
 
 
 class Recipe(BaseModel):
@@ -113,6 +116,11 @@ class Recipe(BaseModel):
 
 def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises OpenbookError with one sentence a mistake, each with its line."""
+    return parse(path, Recipe)
+
+
+def parse(path: Path, schema: type[M]) -> M:
+    """Read a TOML file by any schema. Raises OpenbookError with one sentence a mistake, each with its line."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -127,11 +135,18 @@ def load(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise OpenbookError(f"{path}: not TOML: {error}.") from None
     try:
-        return Recipe.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
-        lines = key_lines(text)
-        sentences = dict.fromkeys(_sentence(path, lines, problem) for problem in error.errors())
-        raise OpenbookError("\n".join(sentences)) from None
+        raise complaint(path, schema, error) from None
+
+
+def complaint(
+    path: Path, schema: type[BaseModel], error: ValidationError, under: tuple[str | int, ...] = ()
+) -> OpenbookError:
+    """What is wrong with a TOML file, one sentence a mistake. `under`: the table that was checked by this schema."""
+    lines = key_lines(path.read_text(encoding="utf-8"))
+    sentences = dict.fromkeys(_sentence(path, schema, lines, problem, under) for problem in error.errors())
+    return OpenbookError("\n".join(sentences))
 
 
 SEEDED = ("tokenizer", "train", "evaluate")
@@ -167,16 +182,23 @@ def _unquote(part: str) -> str:
     return part.strip().strip("\"'")
 
 
-def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], problem: Any) -> str:
+def _sentence(
+    path: Path,
+    schema: type[BaseModel],
+    lines: dict[tuple[str | int, ...], int],
+    problem: Any,
+    under: tuple[str | int, ...] = (),
+) -> str:
     """One validation error as a sentence with file, line and key."""
     # The tag of a discriminated union stands in the location but not in the file.
-    where = tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in SOURCE_KINDS))
+    tags = _tags(schema)
+    where = under + tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in tags))
     line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), None)
     key = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in where)
     place = f"{path}, line {line}" if line else f"{path}"
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        allowed = _allowed(problem["loc"][:-1])
+        allowed = _allowed(schema, problem["loc"][:-1])
         near = difflib.get_close_matches(str(where[-1]), allowed, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return f"{place}: there is no key {key!r}.{hint} Allowed here: {', '.join(allowed)}."
@@ -189,15 +211,15 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], problem: Any)
     return f"{place}: {key}: {message} (found {problem['input']!r:.80})."
 
 
-def _allowed(location: tuple[str | int, ...]) -> list[str]:
+def _allowed(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
     """The keys that the schema allows at `location`."""
-    schema = Recipe.model_json_schema()
+    schema = model.model_json_schema()
     node: Any = schema
     for part in location:
         node = _resolve(schema, node)
         if isinstance(part, int):
             node = node.get("items", {})
-        elif part in SOURCE_KINDS and "discriminator" in node:
+        elif part in node.get("discriminator", {}).get("mapping", {}):
             node = {"$ref": node["discriminator"]["mapping"][part]}
         else:
             node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
@@ -215,6 +237,14 @@ def _resolve(schema: Any, node: Any) -> Any:
     return node
 
 
-SOURCE_KINDS = frozenset(
-    Recipe.model_json_schema()["properties"]["sources"]["items"].get("discriminator", {}).get("mapping", {})
-)
+@cache
+def _tags(model: type[BaseModel]) -> frozenset[str]:
+    """The values that tell the kinds of a table apart (`kind = "warc"`)."""
+
+    def found(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from node.get("discriminator", {}).get("mapping", {})
+        for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from found(part)
+
+    return frozenset(found(model.model_json_schema()))
