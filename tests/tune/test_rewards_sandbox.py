@@ -85,7 +85,8 @@ def test_files_of_the_machine_can_neither_be_read_nor_written(tmp_path: Path) ->
 def test_a_fork_bomb_is_held_by_its_limit_and_nothing_of_it_is_left() -> None:
     ran = _run(
         "import os, time\nmade = 0\nfor _ in range(1000):\n    try:\n        pid = os.fork()\n"
-        "    except BlockingIOError:\n        break\n    if pid == 0:\n        time.sleep(1000)\n    made += 1\nprint(made)"
+        "    except BlockingIOError:\n        break\n"
+        "    if pid == 0:\n        time.sleep(1000)\n    made += 1\nprint(made)"
     )
     assert 1 <= int(ran.output) <= SMALL.processes
     bomb = _run("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass")
@@ -182,7 +183,8 @@ def test_the_same_doors_are_closed_where_an_ordinary_user_starts_it(
     assert rooms._refusal() is None
     ran = _run(
         "import os\nmade = 0\nfor _ in range(1000):\n    try:\n        pid = os.fork()\n"
-        "    except BlockingIOError:\n        break\n    if pid == 0:\n        import time; time.sleep(1000)\n    made += 1\n"
+        "    except BlockingIOError:\n        break\n"
+        "    if pid == 0:\n        import time; time.sleep(1000)\n    made += 1\n"
         "import ctypes\nprint(made, ctypes.CDLL(None).unshare(0x10000000))"
     )
     made, nested = ran.output.split()

@@ -65,7 +65,7 @@ class CodeSettings(_Reward):
     all_or_nothing: bool = True
     """1 where every test passes, else 0; false gives the share that passes."""
     sandbox: Literal["namespaces", "process"] = "namespaces"
-    """`process` runs code that nobody vouches for with limits on its resources, and access to your network and files."""
+    """`process`: limits on resources alone; the code can reach your network and your files."""
     cpu_seconds: Annotated[int, Field(ge=1, le=600)] = 2
     """Of each process."""
     wall_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0

@@ -4,6 +4,8 @@ Started by `isolation.py` as `python -I -S inside.py SETTINGS`, with the standar
 process 1 of its own: an empty root with the interpreter read-only, no privileges left. Any failure of its own ends
 with the status FAILED, so that code never runs with less isolation than was asked for.
 """
+# This starts once for every completion, and pathlib takes longer to import than all of it to run.
+# ruff: noqa: PTH
 
 import ctypes
 import json
@@ -106,7 +108,7 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _execute(interpreter: str, program: str, limits: dict[str, int]) -> None:
-    """As `-I -S` would, but with a fixed seed of hashes, which `-I` does not allow: the order of a set is repeatable."""
+    """As `-I -S` would, but with a fixed seed of hashes, which `-I` passes over: the order of a set is repeatable."""
     _limit(limits)
     os.execve(interpreter, [interpreter, "-P", "-s", "-S", "-B", program], {"PYTHONHASHSEED": "0"})
 

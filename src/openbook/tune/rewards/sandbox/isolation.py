@@ -137,8 +137,7 @@ def run_in(mode: Mode, program: bytes, given: bytes, limits: Limits) -> Ran:
             "seconds": limits.wall_seconds,
             "limits": _limits(limits, mode, uid),
         }
-        ran = start(_command(mode, root), asked, given, limits)
-    return ran
+        return start(_command(mode, root), asked, given, limits)
 
 
 def _machine_root() -> bool:
@@ -146,7 +145,7 @@ def _machine_root() -> bool:
     if os.geteuid() != 0:
         return False
     ranges = [[int(part) for part in line.split()] for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    return any(first <= FIRST_UID and FIRST_UID + (1 << 31) <= first + size for first, _, size in ranges)
+    return any(first <= FIRST_UID and first + size >= FIRST_UID + (1 << 31) for first, _, size in ranges)
 
 
 def _command(mode: Mode, root: bool) -> list[str]:
