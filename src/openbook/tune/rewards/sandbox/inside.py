@@ -5,7 +5,7 @@ process 1 of its own: an empty root with the interpreter read-only, no privilege
 with the status FAILED, so that code never runs with less isolation than was asked for.
 """
 # This starts once for every completion, and pathlib takes longer to import than all of it to run.
-# ruff: noqa: PTH
+# ruff: noqa: PTH102, PTH101, PTH103, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
 
 import ctypes
 import json
