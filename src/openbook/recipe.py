@@ -7,7 +7,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -34,6 +34,7 @@ def _known(code: str) -> str:
 
 
 LanguageCode = Annotated[str, AfterValidator(_known)]
+M = TypeVar("M", bound=BaseModel)
 
 
 class Recipe(BaseModel):
@@ -113,6 +114,11 @@ class Recipe(BaseModel):
 
 def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises OpenbookError with one sentence a mistake, each with its line."""
+    return parse(path, Recipe)
+
+
+def parse(path: Path, schema: type[M]) -> M:
+    """Read a TOML file by any schema. Raises OpenbookError with one sentence a mistake, each with its line."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -127,10 +133,10 @@ def load(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise OpenbookError(f"{path}: not TOML: {error}.") from None
     try:
-        return Recipe.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
         lines = key_lines(text)
-        sentences = dict.fromkeys(_sentence(path, lines, problem) for problem in error.errors())
+        sentences = dict.fromkeys(_sentence(path, schema, lines, problem) for problem in error.errors())
         raise OpenbookError("\n".join(sentences)) from None
 
 
@@ -167,7 +173,7 @@ def _unquote(part: str) -> str:
     return part.strip().strip("\"'")
 
 
-def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], problem: Any) -> str:
+def _sentence(path: Path, schema: type[BaseModel], lines: dict[tuple[str | int, ...], int], problem: Any) -> str:
     """One validation error as a sentence with file, line and key."""
     # The tag of a discriminated union stands in the location but not in the file.
     where = tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in SOURCE_KINDS))
@@ -176,7 +182,7 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], problem: Any)
     place = f"{path}, line {line}" if line else f"{path}"
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        allowed = _allowed(problem["loc"][:-1])
+        allowed = _allowed(schema, problem["loc"][:-1])
         near = difflib.get_close_matches(str(where[-1]), allowed, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return f"{place}: there is no key {key!r}.{hint} Allowed here: {', '.join(allowed)}."
@@ -189,9 +195,9 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], problem: Any)
     return f"{place}: {key}: {message} (found {problem['input']!r:.80})."
 
 
-def _allowed(location: tuple[str | int, ...]) -> list[str]:
+def _allowed(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
     """The keys that the schema allows at `location`."""
-    schema = Recipe.model_json_schema()
+    schema = model.model_json_schema()
     node: Any = schema
     for part in location:
         node = _resolve(schema, node)

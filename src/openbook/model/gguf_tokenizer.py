@@ -24,6 +24,9 @@ _REST = {
 PRE_TOKENIZERS = {start + rest: name for name, rest in _REST.items() for start in (_CONTRACTIONS, _CONTRACTIONS_SPELT)}
 """Split pattern of tokenizer.json -> `tokenizer.ggml.pre`."""
 
+SINGLE_DIGITS = "smollm"
+"""llama.cpp's name for GPT-2's own pattern with every digit by itself: `Digits`, then `ByteLevel` with its pattern."""
+
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>")
 
@@ -89,6 +92,12 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
     """llama.cpp's name for the split pattern of a tokenizer.json. Raises OpenbookError where it has none."""
     stage = content.get("pre_tokenizer") or {}
     stages = stage.get("pretokenizers", [stage])
+    if (
+        len(stages) == 2
+        and [(part.get("type"), bool(part.get(key))) for part, key in zip(stages, _DIGITS_KEYS, strict=False)]
+        == _DIGITS
+    ):
+        return SINGLE_DIGITS
     patterns = [part["pattern"].get("Regex", "") for part in stages if part.get("type") == "Split"]
     name = PRE_TOKENIZERS.get(patterns[0]) if len(patterns) == 1 else None
     byte_level = [part for part in stages if part.get("type") == "ByteLevel"]
@@ -98,6 +107,21 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
             f"only the patterns {', '.join(_REST)} can be exported. Train the tokenizer with one of them."
         )
     return name
+
+
+_DIGITS = [("Digits", True), ("ByteLevel", True)]
+_DIGITS_KEYS = ("individual_digits", "use_regex")
+
+
+def split_stages(name: str) -> list[dict[str, Any]] | None:
+    """The stages of a tokenizer.json that split as llama.cpp does under a name; None for a name not known here."""
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    if name == SINGLE_DIGITS:
+        return [{"type": "Digits", "individual_digits": True}, byte_level | {"use_regex": True}]
+    if name not in _REST:
+        return None
+    pattern = {"Regex": _CONTRACTIONS + _REST[name]}
+    return [{"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}, byte_level]
 
 
 def _refuse_unlike(content: dict[str, Any], path: Path) -> None:

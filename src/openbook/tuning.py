@@ -1,0 +1,135 @@
+"""A tuning recipe becomes a step of a run: what decides it, whether it is up to date, and running it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openbook import evaluations, tune
+from openbook.books import store
+from openbook.books.digest import sha256_file
+from openbook.context import Context
+from openbook.corpus import Corpus
+from openbook.corpus.parallel import ParallelText, own_texts
+from openbook.errors import OpenbookError
+from openbook.model.checkpoint import read_json
+from openbook.step import State, Step, difference, execute
+from openbook.tune import TuneRecipe
+from openbook.tune.artifact import FORGETTING, STEP
+from openbook.tune.base import Base
+
+
+def run(recipe: TuneRecipe, recipe_folder: Path, run_folder: Path, context: Context) -> State:
+    """Tune, unless what lies there still matches. Raises OpenbookError for bad data, and for a forgotten language."""
+    with store.lock(run_folder):
+        base = tune.open_base(recipe.base, recipe.origin, recipe_folder, context.cache)
+        step = step_of(recipe, recipe_folder, base)
+        store.recover(run_folder / step.name)
+        state = State(step, tuple(difference(step, run_folder)))
+        if not state.reasons:
+            context.progress.say(f"{step.name}: up to date")
+            from openbook.tune.step import require_held
+
+            require_held(read_json(run_folder / step.name / FORGETTING), recipe.forgetting.accepted)
+            return state
+        context.progress.say(f"{step.name}: {'; '.join(state.reasons[:3])}")
+        context.progress.say(base.told)
+        record = execute(step, run_folder, context)
+        context.progress.say(f"{step.name}: done in {record.seconds:.0f} s")
+        return state
+
+
+def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
+    """Paths decide nothing: files stand in the identity by their content."""
+    from openbook.tune.data import files
+
+    sources = files(recipe.data, recipe_folder)
+    lacking = [str(path) for path in sources if not path.is_file()]
+    if lacking:
+        raise OpenbookError(f"data: there is no file {', '.join(lacking)}.")
+    texts = languages(recipe, recipe_folder, base)
+    asked = recipe.model_dump(mode="json", exclude={"base", "description"})
+    asked["data"] |= {"files": len(recipe.data.files)}
+    if isinstance(recipe.data.validation, str):
+        asked["data"]["validation"] = "a file"
+    evidence = {f"data {number}": sha256_file(path) for number, path in enumerate(sources, 1)}
+    evidence["base"] = base.digest
+    if recipe.data.template not in ("base", "chatml"):
+        path = recipe_folder / recipe.data.template
+        if not path.is_file():
+            raise OpenbookError(f"data.template: there is no file {path}; give a path, base or chatml.")
+        evidence["template"] = sha256_file(path)
+        asked["data"]["template"] = "a file"
+    # What is accepted does not decide what is trained: a language may be accepted after the fact.
+    asked["forgetting"] = {"languages": sorted(texts), "bytes": recipe.forgetting.bytes}
+    evidence |= _texts_digest(texts)
+    return Step(
+        name=STEP,
+        version=tune.VERSION,
+        settings={"tune": asked, "base": base.facts},
+        inputs=(),
+        run=lambda _, work, inner: tune.run(recipe, recipe_folder, base, texts, work, inner),
+        evidence=evidence,
+        outside=tuple(sources),
+    )
+
+
+def _texts_digest(texts: Mapping[str, list[str]]) -> dict[str, str]:
+    from openbook.books.digest import canonical_json, sha256_bytes
+
+    return {"texts of the languages": sha256_bytes(canonical_json(texts))} if texts else {}
+
+
+def languages(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> dict[str, list[str]]:
+    """Language -> texts that the model is measured on before and after.
+
+    Held-out and parallel text of a run of ours; the parallel text that the program brings for bases of others. Raises
+    OpenbookError for a language that there is no text of.
+    """
+    wanted = recipe.forgetting
+    if wanted.languages == ():
+        return {}
+    run = recipe_folder / wanted.on if wanted.on is not None else base.run
+    found = own_texts() if run is None else _of_run(run)
+    codes = wanted.languages or sorted(found)
+    lacking = sorted({*codes, *wanted.accepted} - set(found))
+    if lacking:
+        raise OpenbookError(
+            f"forgetting: there is no text to measure {', '.join(lacking)} on; there is of {', '.join(sorted(found))}."
+        )
+    return {code: _within(found[code], wanted.bytes) for code in codes}
+
+
+def _of_run(run: Path) -> dict[str, list[str]]:
+    from openbook.evaluate.texts import choose
+
+    corpus, parallel = Corpus.open(run / "corpus"), ParallelText.open(run / "parallel")
+    chosen = choose(corpus, parallel, evaluations.settings_of(run))
+    return {one.language: [*one.documents, *one.lines] for one in chosen}
+
+
+def _within(texts: list[str], most: int) -> list[str]:
+    """The first texts, as many as have `most` bytes together; one at least."""
+    found: list[str] = []
+    for text in texts:
+        if found and sum(len(one.encode()) for one in [*found, text]) > most:
+            break
+        if text.strip():
+            found.append(text)
+    return found
+
+
+def shown(run_folder: Path) -> dict[str, Any]:
+    """What a finished tuning says of itself."""
+    return dict(tune.Tuned.open(run_folder / STEP).facts)
+
+
+def check(recipe: TuneRecipe, recipe_folder: Path, context: Context) -> dict[str, Any]:
+    """Everything that is checked before a training, and no training."""
+    import tempfile
+
+    from openbook.tune.step import prepare
+
+    base = tune.open_base(recipe.base, recipe.origin, recipe_folder, context.cache)
+    step_of(recipe, recipe_folder, base)
+    with tempfile.TemporaryDirectory() as folder:
+        return prepare(recipe, recipe_folder, base, Path(folder), context).facts
