@@ -135,9 +135,16 @@ def parse(path: Path, schema: type[M]) -> M:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        lines = key_lines(text)
-        sentences = dict.fromkeys(_sentence(path, schema, lines, problem) for problem in error.errors())
-        raise OpenbookError("\n".join(sentences)) from None
+        raise complaint(path, schema, error) from None
+
+
+def complaint(
+    path: Path, schema: type[BaseModel], error: ValidationError, under: tuple[str | int, ...] = ()
+) -> OpenbookError:
+    """What is wrong with a TOML file, one sentence a mistake. `under`: the table that was checked by this schema."""
+    lines = key_lines(path.read_text(encoding="utf-8"))
+    sentences = dict.fromkeys(_sentence(path, schema, lines, problem, under) for problem in error.errors())
+    return OpenbookError("\n".join(sentences))
 
 
 SEEDED = ("tokenizer", "train", "evaluate")
@@ -173,10 +180,16 @@ def _unquote(part: str) -> str:
     return part.strip().strip("\"'")
 
 
-def _sentence(path: Path, schema: type[BaseModel], lines: dict[tuple[str | int, ...], int], problem: Any) -> str:
+def _sentence(
+    path: Path,
+    schema: type[BaseModel],
+    lines: dict[tuple[str | int, ...], int],
+    problem: Any,
+    under: tuple[str | int, ...] = (),
+) -> str:
     """One validation error as a sentence with file, line and key."""
     # The tag of a discriminated union stands in the location but not in the file.
-    where = tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in SOURCE_KINDS))
+    where = under + tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in SOURCE_KINDS))
     line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), None)
     key = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in where)
     place = f"{path}, line {line}" if line else f"{path}"

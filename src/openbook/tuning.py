@@ -1,15 +1,13 @@
 """A tuning recipe becomes a step of a run: what decides it, whether it is up to date, and running it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import evaluations, tune
+from openbook import tune
 from openbook.books import store
-from openbook.books.digest import sha256_file
+from openbook.books.digest import canonical_json, sha256_bytes, sha256_file
 from openbook.context import Context
-from openbook.corpus import Corpus
-from openbook.corpus.parallel import ParallelText, own_texts
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_json
 from openbook.step import State, Step, difference, execute
@@ -73,49 +71,22 @@ def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
     )
 
 
-def _texts_digest(texts: Mapping[str, list[str]]) -> dict[str, str]:
-    from openbook.books.digest import canonical_json, sha256_bytes
-
-    return {"texts of the languages": sha256_bytes(canonical_json(texts))} if texts else {}
+def _texts_digest(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {"texts of the languages": sha256_bytes(canonical_json(dict(texts)))} if texts else {}
 
 
-def languages(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> dict[str, list[str]]:
-    """Language -> texts that the model is measured on before and after.
-
-    Held-out and parallel text of a run of ours; the parallel text that the program brings for bases of others. Raises
-    OpenbookError for a language that there is no text of.
-    """
+def languages(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Mapping[str, Sequence[str]]:
+    """Language -> texts that the model is measured on before and after: held-out text of a run of ours, or what the
+    program brings. Raises OpenbookError for a language that there is no text of."""
     wanted = recipe.forgetting
     if wanted.languages == ():
         return {}
+    from openbook.tune import forgetting
+
     run = recipe_folder / wanted.on if wanted.on is not None else base.run
-    found = own_texts() if run is None else _of_run(run)
-    codes = wanted.languages or sorted(found)
-    lacking = sorted({*codes, *wanted.accepted} - set(found))
-    if lacking:
-        raise OpenbookError(
-            f"forgetting: there is no text to measure {', '.join(lacking)} on; there is of {', '.join(sorted(found))}."
-        )
-    return {code: _within(found[code], wanted.bytes) for code in codes}
-
-
-def _of_run(run: Path) -> dict[str, list[str]]:
-    from openbook.evaluate.texts import choose
-
-    corpus, parallel = Corpus.open(run / "corpus"), ParallelText.open(run / "parallel")
-    chosen = choose(corpus, parallel, evaluations.settings_of(run))
-    return {one.language: [*one.documents, *one.lines] for one in chosen}
-
-
-def _within(texts: list[str], most: int) -> list[str]:
-    """The first texts, as many as have `most` bytes together; one at least."""
-    found: list[str] = []
-    for text in texts:
-        if found and sum(len(one.encode()) for one in [*found, text]) > most:
-            break
-        if text.strip():
-            found.append(text)
-    return found
+    found = forgetting.shipped(wanted.bytes) if run is None else forgetting.held_out(run, wanted.bytes)
+    texts: Mapping[str, Sequence[str]] = found.only(wanted.languages).languages
+    return texts
 
 
 def shown(run_folder: Path) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """What a tuning recipe may say: base, data, method, the languages that must not suffer."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from openbook.model.export.settings import Format
+
+if TYPE_CHECKING:
+    from openbook.tune.reinforce_settings import GrpoSettings
 
 VERSION = 1
 
@@ -138,6 +141,8 @@ class TuneRecipe(Table):
     def _fits(self) -> "TuneRecipe":
         if self.rewards and self.method.kind != "grpo":
             raise ValueError(f'[rewards] is for method.kind = "grpo", not for {self.method.kind!r}')
+        if self.method.kind == "grpo" and self.method.epochs is not None:
+            raise ValueError("GRPO draws its own answers: give method.steps, not epochs")
         if self.method.kind == "dpo" and self.data.kind not in ("auto", "preference"):
             raise ValueError(f'DPO takes data of kind "preference", not {self.data.kind!r}')
         return self
@@ -145,6 +150,26 @@ class TuneRecipe(Table):
 
 def load(path: Path) -> TuneRecipe:
     """Raises OpenbookError with one sentence a mistake, each with its line."""
-    from openbook.recipe import parse
+    from openbook.recipe import complaint, parse
 
-    return parse(path, TuneRecipe)
+    recipe = parse(path, TuneRecipe)
+    if recipe.method.kind == "grpo":
+        from openbook.tune.reinforce_settings import GrpoSettings
+
+        try:
+            reinforcement(recipe)
+        except ValidationError as error:
+            raise complaint(path, GrpoSettings, error, ("rewards",)) from None
+    return recipe
+
+
+def reinforcement(recipe: TuneRecipe) -> "GrpoSettings":
+    """What [rewards] asks for; steps, rate and the like are those of [method] where it does not say its own."""
+    from openbook.tune.reinforce_settings import GrpoSettings
+
+    method = recipe.method.model_dump(exclude_unset=True)
+    shared = ("steps", "learning_rate", "micro_batch", "schedule", "warmup", "clip", "checkpoint_every", "seed")
+    found: GrpoSettings = GrpoSettings.model_validate(
+        {name: method[name] for name in shared if name in method} | recipe.rewards
+    )
+    return found

@@ -19,7 +19,7 @@ from openbook.model.gguf import Provenance, write_gguf
 from openbook.tune import adapter, compute, data, examples, loading, served, template, training
 from openbook.tune.artifact import ADAPTER, ADAPTER_FILE, FORGETTING, LOG, MODEL, TUNING
 from openbook.tune.base import NOT_RECORDED, Base
-from openbook.tune.settings import TuneRecipe
+from openbook.tune.settings import TuneRecipe, reinforcement
 from openbook.tune.template import Chat
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LONGEST = 2048
 """Tokens of an example where the recipe says nothing."""
 TOKENIZER, TRAINED = "tokenizer", "trained.json"
 """In the work folder only: the tokenizer with its template, and the mark that training is over."""
-CHANGES = ("measured", "lost", "gained")
+CHANGES = ("measured", "lost", "gained", "unsure", "interval")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
     Raises OpenbookError naming file and line, or the conversation that llama.cpp reads otherwise.
     """
     method = recipe.method
-    loaded = data.load(recipe.data, method.kind, recipe_folder, method.seed)
+    said = recipe.data
+    if method.kind == "grpo" and isinstance(said.validation, float):
+        said = said.model_copy(update={"validation": None})  # answers are drawn: there is no loss to validate
+    loaded = data.load(said, method.kind, recipe_folder, method.seed)
     chat = template.prepare(base.folder, recipe.data.template, recipe_folder, work / TOKENIZER)
     sequence = min(method.sequence or LONGEST, base.config.context)
     if method.sequence is not None and method.sequence > base.config.context:
@@ -136,7 +139,7 @@ def run(
         _train(recipe, base, ready, work, context)
     trained = read_json(work / TRAINED)
     after = _measured(work / MODEL, texts, work / "after.json", context)
-    languages = held(before, after, texts)
+    languages = held(before, after)
     write_json(work / FORGETTING, languages)
     require_held(languages, recipe.forgetting.accepted)
     _export(recipe, base, work, context)
@@ -196,13 +199,11 @@ def _train(recipe: TuneRecipe, base: Base, ready: Prepared, work: Path, context:
 
 
 def _reinforce(recipe: TuneRecipe, model: Any, ready: Prepared, work: Path, context: Context) -> dict[str, Any]:
-    """GRPO. The rewards' settings, the method's beside them, are checked by their own schema."""
+    """GRPO. The trainer's log, steps and tokens."""
     from openbook.tune.reinforce import reinforce
-    from openbook.tune.reinforce_settings import GrpoSettings
 
-    settings = GrpoSettings.model_validate({"seed": recipe.method.seed, **recipe.rewards})
-    found: dict[str, Any] = reinforce(model, ready.chat.tokenizer, ready.rows, settings, work, context)
-    return {"log": [], "steps": 0, "tokens": 0, **found}
+    found: dict[str, Any] = reinforce(model, ready.chat.tokenizer, ready.rows, reinforcement(recipe), work, context)
+    return found
 
 
 def _write_model(tensors: "dict[str, Tensor]", base: Base, chat: Chat, folder: Path) -> None:
@@ -220,32 +221,20 @@ def _measured(folder: Path, texts: Mapping[str, Sequence[str]], kept: Path, cont
         from openbook.tune import forgetting
 
         context.progress.say(f"measuring {len(texts)} languages {kept.stem} the tuning")
-        write_json(kept, forgetting.table(folder, folder, texts))
+        write_json(kept, forgetting.table(folder, None, texts, context))
     found: dict[str, Any] = read_json(kept)
     return found
 
 
-def held(before: dict[str, Any], after: dict[str, Any], texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Which languages the model lost, and which it gained: those that the way back would lose."""
-    measured = sorted(texts)
-    lost: list[str] = []
-    gained: list[str] = []
-    if measured:
-        from openbook.tune import forgetting
+def held(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Both tables, and which languages the model lost and gained by them."""
+    if not before:
+        return dict.fromkeys(("before", "after"), before) | dict.fromkeys(CHANGES, NOT_RECORDED)
+    from openbook.tune import forgetting
 
-        for code in measured:
-            others = [other for other in measured if other != code]
-            if forgetting.gate(before, after, others):
-                lost.append(code)
-            if forgetting.gate(after, before, others):
-                gained.append(code)
-    return {
-        "before": before,
-        "after": after,
-        "measured": measured or NOT_RECORDED,
-        "lost": lost if measured else NOT_RECORDED,
-        "gained": gained if measured else NOT_RECORDED,
-    }
+    found = forgetting.changes(before, after)
+    changes = {"measured": sorted(before)} | {name: found[name] for name in CHANGES if name in found}
+    return {"before": before, "after": after, "changes": found["languages"], **changes}
 
 
 def require_held(languages: Mapping[str, Any], accepted: Sequence[str]) -> None:
