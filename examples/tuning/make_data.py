@@ -44,7 +44,7 @@ def conversation(item: Item) -> dict[str, list[dict[str, str]]]:
 
 def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    train = [conversation(item) for item in items("train", each=3, seed=1)]
+    train = [conversation(item) for item in items("train", each=2, seed=1)]
     train = [train[at] for at in generator(1, "examples/tuning/order").permutation(len(train))]
     for name, rows in (("train.jsonl", train), ("held-out.jsonl", list(items("held_out", each=2, seed=2)))):
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]

@@ -64,7 +64,7 @@ def served(model: Path, *options: str) -> Iterator[httpx.Client]:
 
 def asked(client: httpx.Client, model: str, item: Item) -> str:
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": item["request"]}]
-    body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 60}
+    body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 40}
     answer = client.post("/v1/chat/completions", json=body).raise_for_status().json()
     return str(answer["choices"][0]["message"]["content"])
 

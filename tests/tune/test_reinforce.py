@@ -60,7 +60,7 @@ def test_what_is_rewarded_becomes_more_frequent_and_each_part_is_logged(folder: 
     model, tokenizer = opened(folder)
     settings = SETTINGS.model_copy(update={"steps": 12, "checkpoint_every": 12, "answers": 16, "learning_rate": 0.03})
     found = reinforce(model, tokenizer, ROWS, settings, tmp_path, context(tmp_path))
-    print([(r['reward'], r['grad_norm'],r['groups_without_spread'],r['answer_tokens']) for r in found['log']])
+    print([(r["reward"], r["grad_norm"], r["groups_without_spread"], r["answer_tokens"]) for r in found["log"]])
     rewards = [row["rewards/small_letters"] for row in found["log"]]
     assert len(rewards) == found["steps"] == 12
     assert sum(rewards[-4:]) / 4 > sum(rewards[:4]) / 4 + 0.2, rewards
