@@ -70,9 +70,9 @@ def start(command: Sequence[str], asked: Mapping[str, Any], given: bytes, limits
         except subprocess.TimeoutExpired:
             late = True
         finally:
-            with contextlib.suppress(ProcessLookupError):
+            if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+                process.wait()
         for stream in streams[1:]:
             stream.seek(0)
         output, errors = streams[1].read(limits.file_bytes), streams[2].read(KEPT)
