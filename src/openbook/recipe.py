@@ -6,6 +6,8 @@ An error names the file, the key, the line, and what is allowed there.
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -189,7 +191,8 @@ def _sentence(
 ) -> str:
     """One validation error as a sentence with file, line and key."""
     # The tag of a discriminated union stands in the location but not in the file.
-    where = under + tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in SOURCE_KINDS))
+    tags = _tags(schema)
+    where = under + tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in tags))
     line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), None)
     key = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in where)
     place = f"{path}, line {line}" if line else f"{path}"
@@ -216,7 +219,7 @@ def _allowed(model: type[BaseModel], location: tuple[str | int, ...]) -> list[st
         node = _resolve(schema, node)
         if isinstance(part, int):
             node = node.get("items", {})
-        elif part in SOURCE_KINDS and "discriminator" in node:
+        elif part in node.get("discriminator", {}).get("mapping", {}):
             node = {"$ref": node["discriminator"]["mapping"][part]}
         else:
             node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
@@ -234,6 +237,14 @@ def _resolve(schema: Any, node: Any) -> Any:
     return node
 
 
-SOURCE_KINDS = frozenset(
-    Recipe.model_json_schema()["properties"]["sources"]["items"].get("discriminator", {}).get("mapping", {})
-)
+@cache
+def _tags(model: type[BaseModel]) -> frozenset[str]:
+    """The values that tell the kinds of a table apart (`kind = "warc"`)."""
+
+    def found(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from node.get("discriminator", {}).get("mapping", {})
+        for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from found(part)
+
+    return frozenset(found(model.model_json_schema()))

@@ -21,7 +21,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_same_bytes_come_out_each_time_whatever_the_process(written: Path, tmp_path: Path) -> None:
-    code = "import sys, pathlib\nsys.path.append(sys.argv[1])\nfrom make_data import *\nwrite(pathlib.Path(sys.argv[2]))"
+    code = (
+        "import sys, pathlib\nsys.path.append(sys.argv[1])\nfrom make_data import *\nwrite(pathlib.Path(sys.argv[2]))"
+    )
     subprocess.run([sys.executable, "-c", code, str(FOLDER), str(tmp_path)], check=True)
     for name in ("train.jsonl", "held-out.jsonl"):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()

@@ -45,11 +45,11 @@ class Turn:
 def rows(example: Example, chat: Chat) -> list[Row]:
     """What SFT learns from an example. Raises RowError for an example with no supervised token."""
     if example.text is not None:
-        ids = [*chat.plain(example.text), chat.tokenizer.eos_token_id]
+        ids = [*chat.plain(example.text), chat.end]
         found = [Row(ids, [IGNORED, *ids[1:]])]
     elif example.completion is not None:
         prompt = chat.plain(str(example.prompt))
-        answer = [*chat.plain(example.completion, beginning=False), chat.tokenizer.eos_token_id]
+        answer = [*chat.plain(example.completion, beginning=False), chat.end]
         found = [Row(prompt + answer, [IGNORED] * len(prompt) + answer)]
     else:
         found = conversation_rows(example.messages, example.tools, chat)
@@ -122,7 +122,7 @@ def preference(example: Example, chat: Chat) -> Preference:
     """Raises RowError."""
     prompt, chosen, rejected = example.prompt, example.chosen, example.rejected
     if isinstance(prompt, str):
-        end = [chat.tokenizer.eos_token_id]
+        end = [chat.end]
         answers = [chat.plain(str(answer), beginning=False) + end for answer in (chosen, rejected)]
         return Preference(chat.plain(prompt), answers[0], answers[1])
     assert prompt is not None

@@ -36,10 +36,9 @@ def train(
             return dataset
 
     plan = Plan.of(settings, [_tokens(row) for row in rows], len(validation))
-    pad = chat.tokenizer.pad_token_id if chat.tokenizer.pad_token_id is not None else chat.tokenizer.eos_token_id
     taken = rows[: 2 * (settings.micro_batch or settings.batch)]
     halves = [taken[0::2], taken[1::2] or taken[0::2]]
-    batches = [training.padded([pair for row in half for pair in _sequences(row)], pad) for half in halves]
+    batches = [training.padded([pair for row in half for pair in _sequences(row)], chat.pad) for half in halves]
     estimate = training.say_estimate(context, settings, plan, training.seconds(model, batches), REFERENCE)
     trainer = Trainer(
         model=model,
@@ -50,7 +49,7 @@ def train(
         processing_class=chat.tokenizer,
     )
     found = training.drive(trainer, plan, settings, work, context)
-    counts = {"steps": plan.steps, "tokens": plan.trained(settings)}
+    counts = {"rows": plan.rows, "steps": plan.steps, "tokens": plan.trained(settings)}
     return found | counts | {"estimated_seconds": round(estimate, 1)}
 
 

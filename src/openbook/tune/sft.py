@@ -30,10 +30,9 @@ def train(
 
     entries, checked = columns(rows, settings.packing, sequence), columns(validation, settings.packing, sequence)
     plan = Plan.of(settings, [len(entry["input_ids"]) for entry in entries], len(checked))
-    pad = chat.tokenizer.pad_token_id if chat.tokenizer.pad_token_id is not None else chat.tokenizer.eos_token_id
     taken = entries[:: max(1, len(entries) // (2 * settings.batch))][: 2 * (settings.micro_batch or settings.batch)]
     halves = [taken[0::2], taken[1::2] or taken[0::2]]
-    batches = [training.padded([(one["input_ids"], one["labels"]) for one in half], pad) for half in halves]
+    batches = [training.padded([(one["input_ids"], one["labels"]) for one in half], chat.pad) for half in halves]
     estimate = training.say_estimate(context, settings, plan, training.seconds(model, batches), 1.0)
     trainer = training.silent(library.SFTTrainer)(
         model=model,
@@ -51,7 +50,7 @@ def train(
         processing_class=chat.tokenizer,
     )
     found = training.drive(trainer, plan, settings, work, context)
-    counts = {"steps": plan.steps, "tokens": plan.trained(settings)}
+    counts = {"rows": plan.rows, "steps": plan.steps, "tokens": plan.trained(settings)}
     return found | counts | {"estimated_seconds": round(estimate, 1)}
 
 

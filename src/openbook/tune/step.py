@@ -187,7 +187,12 @@ def _train(recipe: TuneRecipe, base: Base, ready: Prepared, work: Path, context:
         "data": ready.facts,
         "compute": compute.share(own, base.training_flops) | {"tokens": tokens},
     }
-    counts = {"steps": found["steps"], "tokens": tokens, "examples": ready.facts["examples"], "rows": len(rows)}
+    counts = {
+        "steps": found["steps"],
+        "tokens": tokens,
+        "examples": ready.facts["examples"],
+        "rows": found.get("rows", len(rows)),
+    }
     last = {name: row[name] for row in found["log"] for name in ("loss", "eval_loss") if name in row}
     measures = {name: found[name] for name in ("seconds", "estimated_seconds", "from_step") if name in found}
     import torch

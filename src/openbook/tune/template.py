@@ -47,10 +47,25 @@ class Chat:
         return number if number is not None and self.tokenizer("a")["input_ids"][:1] == [number] else None
 
     @cached_property
+    def end(self) -> int:
+        """The token behind a text. Raises OpenbookError for a tokenizer that names none."""
+        number = self.tokenizer.eos_token_id
+        if number is None:
+            raise OpenbookError(
+                "the base's tokenizer_config.json names no eos_token: write there which token ends a text."
+            )
+        return int(number)
+
+    @property
+    def pad(self) -> int:
+        number = self.tokenizer.pad_token_id
+        return self.end if number is None else int(number)
+
+    @cached_property
     def stops(self) -> tuple[int, ...]:
         """Tokens that end an answer: the tokenizer's end token, and the ends of turns that serving programs know."""
         known = self.tokenizer.get_added_vocab()
-        found = [self.tokenizer.eos_token_id, *(known.get(name) for name in END_OF_TURN)]
+        found = [self.end, *(known.get(name) for name in END_OF_TURN)]
         return tuple(dict.fromkeys(number for number in found if number is not None))
 
     @cached_property
