@@ -134,3 +134,22 @@ def test_a_run_lends_its_held_out_documents(tmp_path: Path, monkeypatch: pytest.
     assert list(found.languages) == ["mt"]
     assert len(found.languages["mt"]) == 3
     assert found.source == "the held-out documents of first-light"
+
+
+def test_a_recipe_names_files_and_nothing_else_decides(tmp_path: Path) -> None:
+    from openbook.tune.base import Base
+    from openbook.tune.settings import TuneRecipe
+    from openbook.tuning import languages
+
+    (tmp_path / "mt.txt").write_text("L-ewwel.\n\nIt-tieni.\n", encoding="utf-8")
+    told = {"name": "x", "base": "b", "data": {"files": ["d.jsonl"]}}
+    base = Base.__new__(Base)
+    object.__setattr__(base, "run", None)
+    recipe = TuneRecipe.model_validate(told | {"forgetting": {"files": {"mt": "mt.txt"}}})
+    assert languages(recipe, tmp_path, base).languages == {"mt": ["L-ewwel.", "It-tieni."]}
+    assert len(languages(TuneRecipe.model_validate(told), tmp_path, base).languages) == 47
+    none = TuneRecipe.model_validate(told | {"forgetting": {"languages": []}})
+    assert languages(none, tmp_path, base).languages == {}
+    lacking = TuneRecipe.model_validate(told | {"forgetting": {"files": {"mt": "mt.txt"}, "languages": ["fi"]}})
+    with pytest.raises(OpenbookError, match=r"in fi: no text of it among the files mt\.txt"):
+        languages(lacking, tmp_path, base)
