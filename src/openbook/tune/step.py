@@ -26,6 +26,8 @@ from openbook.tune.template import Chat
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from openbook.tune.forgetting import Texts
+
 LONGEST = 2048
 """Tokens of an example where the recipe says nothing."""
 TOKENIZER, TRAINED = "tokenizer", "trained.json"
@@ -133,11 +135,11 @@ def run(
     recipe: TuneRecipe,
     recipe_folder: Path,
     base: Base,
-    texts: Mapping[str, Sequence[str]],
+    texts: "Texts",
     work: Path,
     context: Context,
 ) -> Outcome:
-    """`texts`: language -> texts that are measured before and after; empty where nothing is to be measured.
+    """`texts`: those that are measured before and after; of no language where nothing is to be measured.
 
     Raises OpenbookError when a language became worse that the recipe does not accept; what was trained is kept, and
     the same recipe with that language accepted goes on from it.
@@ -146,12 +148,13 @@ def run(
     loading.stay_here()
     loading.require_device(recipe.method)
     ready = prepare(recipe, recipe_folder, base, work, context)
-    before = _measured(base.folder, texts, work / "before.json", context)
+    context.progress.say(f"languages are measured on {texts.source}")
+    before = _measured(base.folder, texts.languages, work / "before.json", context)
     if not (work / TRAINED).exists():
         _train(recipe, base, ready, work, context)
     trained = read_json(work / TRAINED)
-    after = _measured(work / MODEL, texts, work / "after.json", context)
-    languages = held(before, after)
+    after = _measured(work / MODEL, texts.languages, work / "after.json", context)
+    languages = held(before, after) | {"source": texts.source}
     write_json(work / FORGETTING, languages)
     require_held(languages, recipe.forgetting.accepted)
     _export(recipe, base, work, context)

@@ -42,6 +42,8 @@ class HuggingFaceScorer:
         self.context = min(getattr(self.model.config, "max_position_embeddings", LONGEST), LONGEST)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        if not texts:  # transformers 5 stumbles over an empty list
+            return []
         ids = self.tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [np.asarray(row, dtype=np.int64) for row in ids]
 
