@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, release, tokenizer, train
+from openbook import corpus, evaluate, quantize, release, tokenizer, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -21,7 +21,7 @@ from openbook.step import Folders, State, Step, beside, difference, dump, execut
 from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
 STEPS = (
-    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "release",
+    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "quantized", "release",
 )  # fmt: skip
 """The steps of a run in the order of the flow; each one's artifact is the folder of its name."""
 
@@ -152,6 +152,23 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
                 final_checkpoint(f["model"]),
                 Tokenizer.open(f["tokenizer"]),
                 parallel.ParallelText.open(f["parallel"]),
+                work,
+                context,
+                provenance(exported, Corpus.open(f["corpus"])),
+            ),
+        ),
+        step(
+            "quantized",
+            quantize.VERSION,
+            {"quantize": recipe.quantize, "name": exported.name, "license": exported.license},
+            ["model", "tokenizer", "corpus", "parallel", "export"],
+            lambda f, work, context: quantize.run(
+                recipe.quantize,
+                final_checkpoint(f["model"]),
+                Tokenizer.open(f["tokenizer"]),
+                Corpus.open(f["corpus"]),
+                parallel.ParallelText.open(f["parallel"]),
+                export.Export.open(f["export"]),
                 work,
                 context,
                 provenance(exported, Corpus.open(f["corpus"])),
