@@ -21,7 +21,8 @@ from openbook.step import Folders, State, Step, beside, difference, dump, execut
 from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
 STEPS = (
-    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "quantized", "release",
+    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "quantized",
+    "release",
 )  # fmt: skip
 """The steps of a run in the order of the flow; each one's artifact is the folder of its name."""
 

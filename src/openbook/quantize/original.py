@@ -9,7 +9,7 @@ import numpy as np
 
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint, Transformer
-from openbook.model.export.check import check_start
+from openbook.model.export.check import LIMITS, check_start, compare
 from openbook.model.gguf import Calibration, Provenance, write_gguf
 from openbook.model.gguf_reader import GgufModel
 from openbook.model.llama_cpp import LlamaCpp
@@ -40,6 +40,8 @@ class Reader(Protocol):
 
 
 class Original(Protocol):
+    def __hash__(self) -> int: ...
+
     def open(self) -> Reader: ...
 
     def transformer(self) -> Transformer:
@@ -80,7 +82,24 @@ class GgufOriginal:
         return LlamaReader(self.path)
 
     def transformer(self) -> Transformer:
-        return GgufModel.open(self.path).transformer()
+        model = GgufModel.open(self.path).transformer()
+        self._check(model)
+        return model
+
+    def _check(self, model: Transformer) -> None:
+        """What is computed here must be what llama.cpp computes: a file may have been made in another way."""
+        import torch
+
+        reader = self.open()
+        row = [reader.start, *range(min(32, reader.context - 1, model.config.vocabulary))]
+        with torch_threads(1), torch.no_grad():
+            ours = model(torch.tensor([row]))[0].numpy()
+        apart = compare(ours, reader.logits(row), row, 0).divergence
+        if not apart <= LIMITS["BF16"].divergence:
+            raise OpenbookError(
+                f"{self.path} is computed otherwise by llama.cpp (mean KL divergence {apart:g}): it cannot be "
+                "calibrated from; name the model's Hugging Face folder."
+            )
 
     def write(self, path: Path, kind: str, calibration: Calibration | None) -> None:
         if kind in PYTORCH:

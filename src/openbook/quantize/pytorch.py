@@ -56,7 +56,10 @@ def _configuration(kind: str, source: Path) -> Any:
     shape = json.loads((source / "config.json").read_bytes())
     widths = [shape["hidden_size"], shape["intermediate_size"]]
     group = next((size for size in GROUPS if not any(width % size for width in widths)), None)
-    return IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(group) if group else PerAxis(0))
+    return IntxWeightOnlyConfig(
+        weight_dtype=getattr(torch, "int4"),  # noqa: B009 - its stubs lack it
+        granularity=PerGroup(group) if group else PerAxis(0),
+    )
 
 
 def sort_header(path: Path) -> None:

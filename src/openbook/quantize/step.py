@@ -98,7 +98,7 @@ def quantize(
     _write_json(work / LOSS, loss)
     page(loss).write(work / REPORT)
     require(settings.gates, loss)
-    counts = {"files": len(files), "languages": len(measured), "checked_languages": len(found)}
+    counts: dict[str, int | float] = {"files": len(files), "languages": len(measured), "checked_languages": len(found)}
     return Outcome(counts=counts, measures={"seconds": seconds, "tokens_per_second": speeds})
 
 

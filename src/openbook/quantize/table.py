@@ -1,11 +1,12 @@
 """The loss table of all files and languages, and the gates that a language may not break."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from openbook.errors import OpenbookError
 from openbook.model.export.check import rounded
-from openbook.quantize.artifact import Made, released_as
+from openbook.model.export.settings import Format
+from openbook.quantize.artifact import PYTORCH, Made, released_as
 from openbook.quantize.compare import Sample, against, summary
 from openbook.quantize.settings import QuantizeSettings
 from openbook.quantize.task import Found
@@ -55,6 +56,11 @@ def table(
         "serve": served(files, settings),
         "files": rows,
     }
+
+
+def known() -> tuple[str, ...]:
+    """Every format by name."""
+    return (*get_args(Format), *PYTORCH)
 
 
 def served(files: Sequence[Made], settings: QuantizeSettings) -> str | None:

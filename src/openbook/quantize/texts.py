@@ -97,7 +97,7 @@ def pieces(text: str, most: int) -> Iterator[str]:
     while text.strip():
         piece = beginning(text, most)
         yield piece
-        text = text[len(piece) :]
+        text = text[len(piece) :].lstrip()
 
 
 def rounds(documents: Sequence[str], most: int, longest: int) -> list[str]:

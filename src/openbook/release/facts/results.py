@@ -10,6 +10,7 @@ BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/tokenizer.json",
     "corpus/index.json",
 )
+LOSS = "reports/loss.json"
 THIN = 500_000
 """Bytes of text; a language with less is named among the limits."""
 
@@ -46,6 +47,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
     )  # fmt: skip
     tables["memorization"] = _memorization(books)
+    tables["quantization"] = _quantization(books)
     _limits(books, facts, covered)
 
 
@@ -62,6 +64,27 @@ def _memorization(books: Books) -> Table:
         held = books.fact(MEMORIZATION, "languages", code, "held_out", measured[-1], "longest")
         given = Fact(int(measured[-1]), (anchor(MEMORIZATION, "languages", code, "trained"),))
         rows.append((Fact(_name(code)), given, *cells, held))
+    return Table(columns, tuple(rows))
+
+
+def _quantization(books: Books) -> Table:
+    """What is lost with each file of the release, largest file first: who pays most, and what English pays."""
+    columns = ("file", "file_format", "bytes", "mean_loss", "worst_language", "worst_loss", "low", "high",
+               "english_loss", "same_top")  # fmt: skip
+    files = books.get(LOSS, "files") or {}
+    rows = []
+    for name in sorted(files, key=lambda name: (-files[name]["bytes"], name)):
+        own = ("files", name, "summary")
+        worst = books.get(LOSS, *own, "worst", "language")
+        english = (books.get(LOSS, *own, "reference") or {}).get("language") == "en"
+        rows.append((
+            books.fact(LOSS, "files", name, "released_as"), books.fact(LOSS, "files", name, "format"),
+            books.fact(LOSS, "files", name, "bytes"), books.fact(LOSS, *own, "mean", "value"),
+            Fact(_name(worst), (anchor(LOSS, *own, "worst", "language"),)),
+            *(books.fact(LOSS, *own, "worst", part) for part in ("value", "low", "high")),
+            books.fact(LOSS, *own, "reference", "value") if english else Fact(),
+            books.fact(LOSS, *own, "same_top"),
+        ))  # fmt: skip
     return Table(columns, tuple(rows))
 
 
