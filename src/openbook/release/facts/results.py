@@ -80,7 +80,7 @@ def _quantization(books: Books) -> Table:
         rows.append((
             books.fact(LOSS, "files", name, "released_as"), books.fact(LOSS, "files", name, "format"),
             books.fact(LOSS, "files", name, "bytes"), books.fact(LOSS, *own, "mean", "value"),
-            Fact(_name(worst), (anchor(LOSS, *own, "worst", "language"),)),
+            Fact(_name(worst), (anchor(LOSS, *own, "worst", "language"),), "the language's name"),
             *(books.fact(LOSS, *own, "worst", part) for part in ("value", "low", "high")),
             books.fact(LOSS, *own, "reference", "value") if english else Fact(),
             books.fact(LOSS, *own, "same_top"),
