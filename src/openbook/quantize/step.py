@@ -65,22 +65,16 @@ def quantize(
     """`ready`: files that there are already. Raises OpenbookError, by the language's name, for a file that is read
     otherwise than the original is, and for a broken gate."""
     seconds: dict[str, float] = {}
-    calibration = _calibration(settings, original, languages, context, seconds) if settings.calibrated else None
-    files = [
-        *ready,
-        *_write(settings, original, calibration, {one.kind for one in ready}, work, context, seconds),
-    ]
-    if not files:
-        raise OpenbookError("quantizing has nothing to make: name a format in quantize.formats.")
-    began = time.monotonic()
-    measure = partial(task.measure, original=original, files=tuple(files), settings=settings)
     try:
-        with context.progress.task("Quantize", total=len(languages), unit="languages") as bar:
-            found = list(context.engine.map(measure, languages, done=lambda _: bar.advance()))
+        calibration = _calibration(settings, original, languages, context, seconds) if settings.calibrated else None
+        there = {one.kind for one in ready}
+        files = [*ready, *_write(settings, original, calibration, there, work, context, seconds)]
+        if not files:
+            raise OpenbookError("quantizing has nothing to make: name a format in quantize.formats.")
+        found = _measure(settings, original, languages, files, context, seconds)
         measured = [one for one in found if one.losses]
         if not measured:
             raise OpenbookError("there is no text to measure the loss from quantizing on: name texts of its languages.")
-        seconds["measure"] = time.monotonic() - began
         reader = task.original_reader(original)
         row = task.check_row(reader, [reader.tokenize(text) for one in languages for text in one.measured[:4]], READ)
         speeds = {file.name: speed(file, row) for file in files}
@@ -98,8 +92,28 @@ def quantize(
     _write_json(work / LOSS, loss)
     page(loss).write(work / REPORT)
     require(settings.gates, loss)
-    counts: dict[str, int | float] = {"files": len(files), "languages": len(measured), "checked_languages": len(found)}
+    counts: dict[str, int | float] = {
+        "files": len(files),
+        "languages": len(measured),
+        "checked_languages": len(found),
+    }
     return Outcome(counts=counts, measures={"seconds": seconds, "tokens_per_second": speeds})
+
+
+def _measure(
+    settings: QuantizeSettings,
+    original: Original,
+    languages: Sequence[LanguageTexts],
+    files: Sequence[Made],
+    context: Context,
+    seconds: dict[str, float],
+) -> list[task.Found]:
+    began = time.monotonic()
+    measure = partial(task.measure, original=original, files=tuple(files), settings=settings)
+    with context.progress.task("Quantize", total=len(languages), unit="languages") as bar:
+        found = list(context.engine.map(measure, languages, done=lambda _: bar.advance()))
+    seconds["measure"] = time.monotonic() - began
+    return found
 
 
 def _write(

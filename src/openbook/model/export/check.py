@@ -53,7 +53,7 @@ LIMITS = {
     "Q5_0": Limits(0.1, None),
     "Q4_1": Limits(0.3, None),
     "Q4_0": Limits(0.3, None),
-    "INT8": Limits(1e-2, 0.5),
+    "INT8": Limits(5e-2, None),
     "INT4": Limits(0.3, None),
 }
 
