@@ -9,52 +9,57 @@ from openbook.report import Report
 def page(loss: dict[str, Any]) -> Report:
     files = loss["files"]
     report = Report("Quantizing", "What each language pays for a smaller file.")
-    columns = ["File", "Format", "Bytes", "Mean KL", "from", "to", "Worst language", "Its mean KL", "from", "to"]
+    columns = ["File", "Format", "Bytes", "Mean KL", "interval", "Worst language", "Its mean KL", "interval"]
     report.table(
-        [*columns, "Worst to reference", "from", "to", "Same top token"],
+        [*columns, "Worst to reference", "interval", "Same top token"],
         [
             [
                 name,
                 f"{one['format']}{', calibrated' if one['calibrated'] else ''}",
                 one["bytes"],
-                *_figure(one["summary"]["mean"]),
+                *_figure(one["summary"]["mean"], 1e3),
                 named(one["summary"]["worst"]["language"]),
-                *_figure(one["summary"]["worst"]),
+                *_figure(one["summary"]["worst"], 1e3),
                 *_figure(one["summary"]["worst_to_reference"]),
                 one["summary"]["same_top"],
             ]
             for name, one in files.items()
         ],
-        note=loss["method"],
+        note=f"{loss['method']} Shown in thousandths of a nat.",
     )
     compared = {name: one["against_plain"] for name, one in files.items() if "against_plain" in one}
     if compared:
         report.section("What calibrating changes")
         report.table(
-            ["File", "Against", "Mean of the languages", "from", "to", "Worst language", "from", "to"],
+            ["File", "Against", "Mean of the languages", "interval", "Worst language", "interval"],
             [
-                [name, one["file"], *_figure(one["mean"]), *_figure(one["worst"])]
+                [name, one["file"], *_figure(one["mean"], 1e3), *_figure(one["worst"], 1e3)]
                 for name, one in sorted(compared.items())
             ],
-            note=f"Nats of KL divergence; below zero less is lost. Calibrated on {loss['calibrated_on']}.",
+            note="Thousandths of a nat of KL divergence; below zero less is lost. "
+            f"Calibrated on {loss['calibrated_on']}.",
         )
     codes = sorted({code for one in files.values() for code in one["languages"]})
-    for heading, key in (
-        ("Mean KL divergence, nats", "mean_divergence"),
-        ("99th percentile of the KL divergence, nats", "p99_divergence"),
-        ("Same top token", "same_top"),
+    for heading, key, times in (
+        ("Mean KL divergence, thousandths of a nat", "mean_divergence", 1e3),
+        ("99th percentile of the KL divergence, thousandths of a nat", "p99_divergence", 1e3),
+        ("Same top token", "same_top", 1),
     ):
         report.section(heading)
         report.table(
-            ["Code", "Language", *(column for name in files for column in (name, "from", "to"))],
+            ["Code", "Language", *(column for name in files for column in (name, "interval"))],
             [
-                [code, named(code), *(part for one in files.values() for part in _figure(one["languages"][code][key]))]
+                [
+                    code,
+                    named(code),
+                    *(part for one in files.values() for part in _figure(one["languages"][code][key], times)),
+                ]
                 for code in codes
             ],
         )
-    for heading, first, key in (
-        ("Median KL divergence, nats", [], "median_divergence"),
-        ("Bits per byte", ["Checkpoint"], "bits_per_byte_quantized"),
+    for heading, first, key, times in (
+        ("Median KL divergence, thousandths of a nat", [], "median_divergence", 1e3),
+        ("Bits per byte", ["Checkpoint"], "bits_per_byte_quantized", 1),
     ):
         report.section(heading)
         report.table(
@@ -64,7 +69,7 @@ def page(loss: dict[str, Any]) -> Report:
                     code,
                     named(code),
                     *(next(iter(files.values()))["languages"][code]["bits_per_byte"] for _ in first),
-                    *(one["languages"][code][key] for one in files.values()),
+                    *(shown(one["languages"][code][key] * times) for one in files.values()),
                 ]
                 for code in codes
             ],
@@ -76,5 +81,14 @@ def named(code: str) -> str:
     return LANGUAGES[code].name if code in LANGUAGES else code
 
 
-def _figure(one: dict[str, Any] | None) -> list[float | None]:
-    return [one[part] if one else None for part in ("value", "low", "high")]
+def shown(value: float) -> float:
+    """To four digits."""
+    return float(f"{value:.4g}")
+
+
+def _figure(one: dict[str, Any] | None, times: float = 1) -> list[float | str | None]:
+    if one is None:
+        return [None, None]
+    if one["low"] is None:
+        return [shown(one["value"] * times), None]
+    return [shown(one["value"] * times), f"{one['low'] * times:.3g} to {one['high'] * times:.3g}"]

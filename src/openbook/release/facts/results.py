@@ -1,7 +1,7 @@
 """What the evaluation measured, language by language, with intervals, and what the books show of the model's limits."""
 
 from openbook.languages import LANGUAGES
-from openbook.release.fact import Books, Fact, Table, anchor, sentence
+from openbook.release.fact import Books, Fact, Table, anchor, derived, sentence
 
 BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/bits.json",
@@ -79,13 +79,18 @@ def _quantization(books: Books) -> Table:
         english = (books.get(LOSS, *own, "reference") or {}).get("language") == "en"
         rows.append((
             books.fact(LOSS, "files", name, "released_as"), books.fact(LOSS, "files", name, "format"),
-            books.fact(LOSS, "files", name, "bytes"), books.fact(LOSS, *own, "mean", "value"),
+            books.fact(LOSS, "files", name, "bytes"), _thousandths(books, *own, "mean", "value"),
             Fact(_name(worst), (anchor(LOSS, *own, "worst", "language"),), "the language's name"),
-            *(books.fact(LOSS, *own, "worst", part) for part in ("value", "low", "high")),
-            books.fact(LOSS, *own, "reference", "value") if english else Fact(),
+            *(_thousandths(books, *own, "worst", part) for part in ("value", "low", "high")),
+            _thousandths(books, *own, "reference", "value") if english else Fact(),
             books.fact(LOSS, *own, "same_top"),
         ))  # fmt: skip
     return Table(columns, tuple(rows))
+
+
+def _thousandths(books: Books, *where: str) -> Fact:
+    found = books.fact(LOSS, *where)
+    return derived(float(f"{found.value * 1e3:.3g}"), "times 1,000", found) if isinstance(found.value, float) else found
 
 
 def _limits(books: Books, facts: dict[str, Fact], covered: dict[str, dict[str, int]]) -> None:
