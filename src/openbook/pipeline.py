@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, provenance, release, tokenizer, train
+from openbook import corpus, evaluate, provenance, quantize, release, tokenizer, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -23,7 +23,8 @@ from openbook.step import Folders, State, Step, beside, difference, dump, execut
 from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
 STEPS = (
-    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "release",
+    "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "quantized",
+    "release",
 )  # fmt: skip
 """The steps of a run in the order of the flow; each one's artifact is the folder of its name."""
 
@@ -125,6 +126,7 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         ),
         evaluation_step(recipe.evaluate, recipe.train, base),
         export_step(exported),
+        quantized_step(recipe.quantize, exported),
         release_step(recipe.release, recipe.name, recipe.description),
     ]
 
@@ -172,6 +174,27 @@ def export_step(settings: export.ExportSettings) -> Step:
             work,
             context,
             settings.provenance(Corpus.open(f["corpus"]).languages),
+        ),
+        {},
+    )
+
+
+def quantized_step(settings: quantize.QuantizeSettings, exported: export.ExportSettings) -> Step:
+    return Step(
+        "quantized",
+        quantize.VERSION,
+        {"quantize": dump(settings), "export": dump(exported)},
+        ("model", "tokenizer", "corpus", "parallel", "export"),
+        lambda f, work, context: quantize.run(
+            settings,
+            final_checkpoint(f["model"]),
+            Tokenizer.open(f["tokenizer"]),
+            Corpus.open(f["corpus"]),
+            parallel.ParallelText.open(f["parallel"]),
+            export.Export.open(f["export"]),
+            work,
+            context,
+            exported.provenance(Corpus.open(f["corpus"]).languages),
         ),
         {},
     )

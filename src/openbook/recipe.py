@@ -22,6 +22,7 @@ from openbook.evaluate import EvaluateSettings
 from openbook.languages import language
 from openbook.model import family
 from openbook.model.export import ExportSettings
+from openbook.quantize import QuantizeSettings
 from openbook.release import ReleaseSettings
 from openbook.tokenizer import TokenizerSettings
 from openbook.train import ModelSettings, TrainSettings
@@ -57,6 +58,7 @@ class Recipe(BaseModel):
     ladder: LadderSettings = LadderSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
+    quantize: QuantizeSettings = QuantizeSettings()
     release: ReleaseSettings = ReleaseSettings()
     engine: EngineSettings = EngineSettings()
     """Where tasks run; decides nothing, and is no part of any step's identity."""
@@ -149,7 +151,7 @@ def complaint(
     return OpenbookError("\n".join(sentences))
 
 
-SEEDED = ("tokenizer", "train", "evaluate")
+SEEDED = ("tokenizer", "train", "evaluate", "quantize")
 """Tables of the recipe with a `seed` key."""
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")

@@ -21,6 +21,7 @@ from openbook.errors import OpenbookError
 from openbook.evaluate import EvaluateSettings
 from openbook.model import FinalModel, ModelSettings
 from openbook.model.export import ExportSettings
+from openbook.quantize import QuantizeSettings
 from openbook.release import ReleaseSettings, manifest, removal
 from openbook.release.exposure import last_clean
 from openbook.release.sealed import SECRET
@@ -147,10 +148,10 @@ def _alone(asked: Mapping[str, Any]) -> EvaluateSettings:
 
 
 def _later(run: Path) -> tuple[list[Step], str]:
-    """Evaluation, export and release with the settings that the run's own were made with; why there are no more."""
+    """Evaluation, export, quantized files and release, with the settings of the run's own; why there are no more."""
     steps: list[Step] = []
     trained = TrainSettings.model_validate(read_record(run / "model").settings["train"])
-    for name in ("evaluation", "export", "release"):
+    for name in ("evaluation", "export", "quantized", "release"):
         if not (run / name / FILE_NAME).exists() and not beside(run / name).exists():
             return steps, f"{run} has no {name} yet"
         said = read_step(run / name).settings
@@ -158,6 +159,9 @@ def _later(run: Path) -> tuple[list[Step], str]:
             steps.append(pipeline.evaluation_step(_alone(said["evaluate"]), trained, run, evaluations.pairs_of(run)))
         elif name == "export":
             steps.append(pipeline.export_step(ExportSettings.model_validate(said["export"])))
+        elif name == "quantized":
+            exported = ExportSettings.model_validate(said["export"])
+            steps.append(pipeline.quantized_step(QuantizeSettings.model_validate(said["quantize"]), exported))
         else:
             settings = ReleaseSettings.model_validate(said["release"])
             before = {"release before": manifest.read(run / name).root}

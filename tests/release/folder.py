@@ -71,6 +71,19 @@ def write_folder(folder: Path, said: dict[str, Any]) -> Path:
     (folder / "model/model.safetensors").write_bytes(b"weights")
     write(folder / "reports/bits.json", {"languages": dict.fromkeys(CODES, bits)})
     write(folder / "reports/parity.json", {"languages": {code: {"relative": 1.1} for code in CODES}})
+    lost = {"value": 0.004, "low": 0.003, "high": 0.005}
+    summary = {
+        "mean": lost,
+        "worst": {"language": "mt", **lost},
+        "reference": {"language": "en", **lost},
+        "same_top": 0.93,
+    }
+    files = {
+        f"model-{kind}.gguf": {"format": kind.upper(), "released_as": f"gguf/model-{kind}.gguf", "bytes": size,
+                               "summary": summary}
+        for kind, size in (("q4_k_m", 100), ("f16", 400))
+    }  # fmt: skip
+    write(folder / "reports/loss.json", {"files": files})
     prices = [{"language": code, "bytes_per_token": 3.1, "relative_to_english": 1.2} for code in CODES]
     write(folder / "reports/tokenizer.json", {"prices": prices})
     train = {"seed": 1, "optimizer": "muon", "sequence": 64, "batch_rows": 8, "dtype": "float32", "temperature": 2.0}

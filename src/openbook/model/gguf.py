@@ -58,17 +58,28 @@ class Provenance:
     license_link: str | None = None
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What tells a quantized format which columns of a matrix matter, and what a file says of it."""
+
+    importance: Mapping[str, np.ndarray]
+    """Tensor in llama.cpp's name -> weight of each of its columns."""
+    texts: str
+    """Which texts it was measured on, in a few words."""
+    chunks: int
+    """How many rows of ids they were."""
+
+
 def write_gguf(
     checkpoint: Checkpoint,
     path: Path,
     kind: str,
     provenance: Provenance,
-    importance: Mapping[str, np.ndarray] | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write `checkpoint` in the format `kind`, a key of `formats.FORMATS`. Same checkpoint, same bytes.
 
-    `importance`: tensor in llama.cpp's name -> weight of each of its columns, for quantized formats. Raises
-    OpenbookError for an unknown format, and for a tokenizer that llama.cpp would not follow exactly.
+    Raises OpenbookError for an unknown format, and for a tokenizer that llama.cpp would not follow exactly.
     """
     from gguf import GGUFWriter
 
@@ -82,9 +93,12 @@ def write_gguf(
             _write_provenance(writer, provenance, tensors, chosen.quantized)
             _write_shape(writer, config, chosen)
             tokenizer.write(writer)
+            importance = calibration.importance if calibration else {}
+            if calibration:
+                write_calibration(writer, calibration)
             for name, array in named_tensors(tensors, config):
                 as_type = tensor_type(name, array.shape[-1], kind, config.layers, config.tied)
-                data, stored_as = stored(array, as_type, (importance or {}).get(name))
+                data, stored_as = stored(array, as_type, importance.get(name))
                 writer.add_tensor(name, data, raw_dtype=stored_as)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
@@ -151,6 +165,13 @@ def _write_shape(writer: "GGUFWriter", config: TransformerConfig, chosen: Format
     writer.add_file_type(chosen.file_type)
     if chosen.quantized:
         writer.add_quantization_version(2)
+
+
+def write_calibration(writer: "GGUFWriter", calibration: Calibration) -> None:
+    """In the keys that llama.cpp's own program writes."""
+    writer.add_string("quantize.imatrix.dataset", calibration.texts)
+    writer.add_int32("quantize.imatrix.entries_count", len(calibration.importance))
+    writer.add_int32("quantize.imatrix.chunks_count", calibration.chunks)
 
 
 def named_tensors(tensors: "dict[str, Tensor]", config: TransformerConfig) -> Iterator[tuple[str, np.ndarray]]:

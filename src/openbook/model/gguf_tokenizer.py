@@ -23,9 +23,8 @@ _REST = {
 }
 PRE_TOKENIZERS = {start + rest: name for name, rest in _REST.items() for start in (_CONTRACTIONS, _CONTRACTIONS_SPELT)}
 """Split pattern of tokenizer.json -> `tokenizer.ggml.pre`."""
-
-SINGLE_DIGITS = "smollm"
-"""llama.cpp's name for GPT-2's own pattern with every digit by itself: `Digits`, then `ByteLevel` with its pattern."""
+BUILT_IN = {("ByteLevel",): "gpt-2", ("Digits", "ByteLevel"): "smollm"}
+"""Stages that split by GPT-2's pattern, which stands in the library, digits one by one before it or not."""
 
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>")
@@ -92,12 +91,8 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
     """llama.cpp's name for the split pattern of a tokenizer.json. Raises OpenbookError where it has none."""
     stage = content.get("pre_tokenizer") or {}
     stages = stage.get("pretokenizers", [stage])
-    if (
-        len(stages) == 2
-        and [(part.get("type"), bool(part.get(key))) for part, key in zip(stages, _DIGITS_KEYS, strict=False)]
-        == _DIGITS
-    ):
-        return SINGLE_DIGITS
+    if built_in := _built_in(stages):
+        return built_in
     patterns = [part["pattern"].get("Regex", "") for part in stages if part.get("type") == "Split"]
     name = PRE_TOKENIZERS.get(patterns[0]) if len(patterns) == 1 else None
     byte_level = [part for part in stages if part.get("type") == "ByteLevel"]
@@ -109,19 +104,29 @@ def pre_tokenizer(content: dict[str, Any], path: Path) -> str:
     return name
 
 
-_DIGITS = [("Digits", True), ("ByteLevel", True)]
-_DIGITS_KEYS = ("individual_digits", "use_regex")
+def _built_in(stages: list[dict[str, Any]]) -> str | None:
+    last = stages[-1]
+    as_gpt2 = last.get("use_regex", True) and not last.get("add_prefix_space", True)
+    apart = all(part.get("individual_digits") for part in stages[:-1])
+    return BUILT_IN.get(tuple(part.get("type", "") for part in stages)) if as_gpt2 and apart else None
+
+
+def begins(folder: Path) -> bool:
+    """Whether a model folder's tokenizer puts its start token in front of every text."""
+    path = folder / "tokenizer_config.json"
+    return _adds_bos(read_json(folder / "tokenizer.json"), read_json(path) if path.exists() else {})
 
 
 def split_stages(name: str) -> list[dict[str, Any]] | None:
     """The stages of a tokenizer.json that split as llama.cpp does under a name; None for a name not known here."""
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    if name == SINGLE_DIGITS:
-        return [{"type": "Digits", "individual_digits": True}, byte_level | {"use_regex": True}]
-    if name not in _REST:
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": name not in _REST}
+    if name in _REST:
+        pattern = {"Regex": _CONTRACTIONS + _REST[name]}
+        return [{"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}, byte_level]
+    kinds = next((kinds for kinds, known in BUILT_IN.items() if known == name), None)
+    if kinds is None:
         return None
-    pattern = {"Regex": _CONTRACTIONS + _REST[name]}
-    return [{"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}, byte_level]
+    return [{"type": kind, "individual_digits": True} if kind == "Digits" else byte_level for kind in kinds]
 
 
 def _refuse_unlike(content: dict[str, Any], path: Path) -> None:

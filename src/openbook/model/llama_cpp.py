@@ -193,23 +193,27 @@ class LlamaCpp:
         text: bytes = self._llama.llama_vocab_get_text(self._vocabulary, token)
         return text.decode(errors="replace")
 
-    def logits(self, row: Sequence[int] | np.ndarray) -> np.ndarray:
+    def logits(self, row: Sequence[int] | np.ndarray, after: int = 0) -> np.ndarray:
         """Logits after each token of a row, [len(row), vocabulary], float32. The row brings its own start token.
 
-        Raises OpenbookError for a row longer than `context` or an id outside of the vocabulary.
+        `after`: so many tokens of the calls before stay in memory, and the row follows them. Raises OpenbookError for
+        a row longer than `context` or an id outside of the vocabulary.
         """
         count = len(row)
-        if not 0 < count <= self.context:
-            raise OpenbookError(f"a row of {count} tokens does not fit the context of {self.context} of {self.path}.")
+        if not 0 < count <= self.context - after:
+            raise OpenbookError(
+                f"a row of {after + count} tokens does not fit the context of {self.context} of {self.path}."
+            )
         llama = self._llama
         batch = llama.llama_batch_init(count, 0, 1)
         try:
             batch.n_tokens = count
             for at, token in enumerate(row):
-                batch.token[at], batch.pos[at] = int(token), at
+                batch.token[at], batch.pos[at] = int(token), after + at
                 batch.n_seq_id[at], batch.seq_id[at][0], batch.logits[at] = 1, 0, 1
             with llama.quiet():
-                llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+                if not after:
+                    llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
                 failed = llama.llama_decode(self._context, batch)
                 if failed:
                     raise OpenbookError(f"llama.cpp cannot compute {count} tokens with {self.path}: {self._reason()}.")

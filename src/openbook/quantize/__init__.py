@@ -6,11 +6,11 @@ from openbook.quantize.settings import VERSION, QuantizeSettings
 
 if TYPE_CHECKING:
     from openbook.quantize.artifact import Quantized
-    from openbook.quantize.step import run
+    from openbook.quantize.step import OURS, quantize, run
 
-_LATER = {"Quantized": "artifact", "run": "step"}
+_LATER = {"Quantized": "artifact", "OURS": "step", "quantize": "step", "run": "step"}
 
-__all__ = ["VERSION", "QuantizeSettings", "Quantized", "run"]
+__all__ = ["OURS", "VERSION", "QuantizeSettings", "Quantized", "quantize", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,47 +10,64 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from openbook.errors import OpenbookError
 from openbook.model import Transformer
-from openbook.model.gguf import TENSORS
 from openbook.model.threads import torch_threads
 
 Importance = dict[str, np.ndarray]
 """llama.cpp's name of a tensor -> weight of each of its columns."""
+WATCHED = {
+    "self_attn.q_proj": ("attn_q", "attn_k", "attn_v"),
+    "self_attn.o_proj": ("attn_output",),
+    "mlp.gate_proj": ("ffn_gate", "ffn_up"),
+    "mlp.down_proj": ("ffn_down",),
+}
+"""A matrix of a block -> the tensors that the same values are multiplied with."""
 
 
-def measure(model: Transformer, rows: Mapping[str, Sequence[np.ndarray]]) -> Importance:
-    """`rows`: of each language ids that fit the context, start token included. Languages without rows count nothing."""
-    languages = [_of_language(model, of_language) for _, of_language in sorted(rows.items()) if len(of_language)]
-    return {name: np.mean([one[name] for one in languages], axis=0) for name in (languages[0] if languages else ())}
+def combine(languages: Mapping[str, Importance], weights: Mapping[str, float] | None = None) -> Importance:
+    """One importance of those of several languages: each weighs the same, or as `weights` says.
+
+    Raises OpenbookError when there is none to combine.
+    """
+    if not languages:
+        raise OpenbookError("there is no text to calibrate on: name texts of the model's languages.")
+    shares = weights or dict.fromkeys(languages, 1.0)
+    total = sum(shares[code] for code in languages)
+    names = next(iter(languages.values()))
+    return {
+        name: np.sum(
+            [one[name].astype(np.float64) * (shares[code] / total) for code, one in sorted(languages.items())], axis=0
+        ).astype(np.float32)
+        for name in names
+    }
 
 
-def _of_language(model: Transformer, rows: Sequence[np.ndarray]) -> Importance:
+def of_rows(model: Transformer, rows: Sequence[np.ndarray]) -> Importance:
+    """One language's. `rows`: ids that fit the context, start token included; at least one."""
     sums: dict[str, Tensor] = {}
-    handles = [module.register_forward_pre_hook(_watch(name, sums)) for name, module in _matrices(model)]
-    tokens = 0
+    modules = dict(model.named_modules())
+    handles = [
+        modules[f"model.layers.{layer}.{theirs}"].register_forward_pre_hook(_watch(f"{layer}.{theirs}", sums))
+        for layer in range(model.config.layers)
+        for theirs in WATCHED
+    ]
     try:
         with torch_threads(1), torch.no_grad():
             for row in rows:
-                hidden = model.hidden(torch.from_numpy(np.asarray(row, np.int64))[None])
-                _add(sums, "output.weight", hidden)
-                tokens += len(row)
+                _add(sums, "output", model.hidden(torch.from_numpy(np.asarray(row, np.int64))[None]))
     finally:
         for handle in handles:
             handle.remove()
-    found = {name: (total / tokens).numpy().astype(np.float32) for name, total in sums.items()}
-    if model.config.tied:
-        found["token_embd.weight"] = found.pop("output.weight")
-    return found
-
-
-def _matrices(model: Transformer) -> list[tuple[str, nn.Module]]:
-    modules = dict(model.named_modules())
-    return [
-        (f"blk.{layer}.{ours}.weight", modules[f"model.layers.{layer}.{theirs}"])
+    tokens = sum(map(len, rows))
+    means = {name: (total / tokens).numpy().astype(np.float32) for name, total in sums.items()}
+    found = {
+        f"blk.{layer}.{ours}.weight": means[f"{layer}.{theirs}"]
         for layer in range(model.config.layers)
-        for theirs, ours in TENSORS.items()
-        if not ours.endswith("norm")
-    ]
+        for theirs, all_ours in WATCHED.items()
+        for ours in all_ours
+    }
+    return found | {"token_embd.weight" if model.config.tied else "output.weight": means["output"]}
 
 
 def _watch(name: str, sums: dict[str, Tensor]) -> Callable[[nn.Module, Any], None]:
@@ -61,5 +78,5 @@ def _watch(name: str, sums: dict[str, Tensor]) -> Callable[[nn.Module, Any], Non
 
 
 def _add(sums: dict[str, Tensor], name: str, values: Tensor) -> None:
-    squares = values.double().square().flatten(0, -2).sum(dim=0)
+    squares = values.float().square().flatten(0, -2).sum(dim=0).double()
     sums[name] = sums[name] + squares if name in sums else squares

@@ -8,7 +8,41 @@ import numpy as np
 
 from openbook.books.chance import generator
 from openbook.evaluate.interval import ratio_interval
-from openbook.model.export.check import log_softmax, rounded
+from openbook.model.export.check import rounded
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model itself says after each id of a text but the last; made once, compared with every file."""
+
+    ids: np.ndarray
+    logits: np.ndarray
+    """[len(ids) - 1, vocabulary], float32."""
+    p: np.ndarray
+    normalizer: np.ndarray
+    """Natural logarithm of the sum of exp(logits), [len(ids) - 1], float64."""
+    nats: np.ndarray
+    """Of the id that follows."""
+
+    @classmethod
+    def of(cls, ids: Sequence[int] | np.ndarray, logits: np.ndarray) -> "Said":
+        """`logits`: [len(ids), vocabulary]."""
+        row, ours = np.asarray(ids, np.int64), np.ascontiguousarray(logits[:-1], np.float32)
+        normalizer = normalizers(ours)
+        p = np.exp(ours - normalizer[:, None].astype(np.float32))
+        return cls(row, ours, p, normalizer, normalizer - following(ours, row))
+
+
+def normalizers(logits: np.ndarray) -> np.ndarray:
+    highest = logits.max(axis=1)
+    total = np.exp(logits - highest[:, None]).sum(axis=1, dtype=np.float64)
+    found: np.ndarray = np.log(total) + highest
+    return found
+
+
+def following(logits: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    found: np.ndarray = logits[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
+    return found
 
 
 @dataclass(frozen=True)
@@ -25,17 +59,22 @@ class Row:
     theirs: np.ndarray
 
 
-def row_loss(ours: np.ndarray, theirs: np.ndarray, ids: Sequence[int] | np.ndarray) -> Row:
-    """`ours` and `theirs`: logits [len(ids), vocabulary]."""
-    p, q = log_softmax(ours[:-1]), log_softmax(theirs[:-1])
-    places, following = np.arange(len(ids) - 1), np.asarray(ids[1:])
-    mine, other = p[places, following], q[places, following]
+def row_loss(said: Said, theirs: np.ndarray) -> Row:
+    """`theirs`: the file's logits [len(ids), vocabulary].
+
+    KL(p || q) = sum of p (a - b) + Z(b) - Z(a) for logits a and b and the logarithms Z of their sums: the difference
+    of the logits is taken before anything is summed, so that a loss of 1e-7 nats is still seen in single precision.
+    """
+    other = theirs[:-1]
+    normalizer = normalizers(other)
+    apart = np.einsum("ij,ij->i", said.p, said.logits - other, dtype=np.float64)
+    nats = normalizer - following(other, said.ids)
     return Row(
-        divergence=np.maximum((np.exp(p) * (p - q)).sum(axis=1), 0.0),
-        change=np.exp(other) - np.exp(mine),
-        same_top=p.argmax(axis=1) == q.argmax(axis=1),
-        ours=-mine,
-        theirs=-other,
+        divergence=np.maximum(apart / said.p.sum(axis=1, dtype=np.float64) + normalizer - said.normalizer, 0.0),
+        change=np.exp(-nats) - np.exp(-said.nats),
+        same_top=said.logits.argmax(axis=1) == other.argmax(axis=1),
+        ours=said.nats,
+        theirs=nats,
     )
 
 

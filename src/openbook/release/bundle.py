@@ -12,6 +12,7 @@ from openbook.context import Context
 from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.model import final_checkpoint
+from openbook.quantize import Quantized
 from openbook.release import documents, sealed, tally
 from openbook.release import manifest as manifests
 from openbook.release.fact import Books
@@ -33,9 +34,14 @@ TABLES = {
     ("sources", "origins.json"): "sources/origins.json",
 }
 """File of a step that documents cite, where it was made -> its name in the release."""
-REPORTS = {"corpus": "corpus", "tokenizer": "tokenizer", "model": "training", "evaluation": "evaluation"}
+REPORTS = {
+    "corpus": "corpus", "tokenizer": "tokenizer", "model": "training", "evaluation": "evaluation",
+    "quantized": "quantizing",
+}  # fmt: skip
 """Step whose report.html is handed on -> the name it gets."""
 SERVED = "gguf/model-f16.gguf"
+LOSS = "reports/loss.json"
+"""What every language pays for each file (docs/quantizing.md)."""
 
 
 def build(
@@ -66,7 +72,8 @@ def build(
             secret = sealed.secret_of(artifacts["corpus"].parent)
             tokens = TokenizedCorpus.open(artifacts["tokens"]) if "tokens" in artifacts else None
             sealed_root = sealed.seal(corpus, tokens, work, settings.auditors, secret, settings.sealed_domains)
-        serve = SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None)
+        chosen = Quantized.open(artifacts["quantized"]).served if "quantized" in artifacts else None
+        serve = chosen or (SERVED if (work / SERVED).exists() else next(iter(_ggufs(work)), None))
         manifest = manifests.write(
             work,
             name=name,
@@ -88,18 +95,27 @@ def _files(artifacts: Mapping[str, Path]) -> dict[Path, str]:
     files = {path: f"model/{path.name}" for path in checkpoint.iterdir() if path.is_file()}
     files |= {path: f"gguf/{path.name}" for path in artifacts["export"].glob("*.gguf")}
     files[artifacts["export"] / "check.json"] = "reports/export-check.json"
+    if "quantized" in artifacts:
+        files |= _quantized(artifacts["quantized"])
     files[artifacts["evaluation"] / "bits.json"] = "reports/bits.json"
     files[artifacts["evaluation"] / "parity.json"] = "reports/parity.json"
     files[artifacts["evaluation"] / "memorization.json"] = "reports/memorization.json"
     for step, report in REPORTS.items():
-        path = artifacts[step] / "report.html"
-        if path.exists():
+        path = artifacts[step] / "report.html" if step in artifacts else None
+        if path and path.exists():
             files[path] = f"reports/{report}.html"
     files |= {artifacts[s] / n: target for (s, n), target in TABLES.items() if (artifacts[s] / n).exists()}
     missing = [path for path in files if not path.exists()]
     if missing:
         raise OpenbookError(f"a release needs {missing[0]}, which is not there: run the recipe again.")
     return files
+
+
+def _quantized(folder: Path) -> dict[Path, str]:
+    """Files of the quantizing step: GGUF beside the export's, folders for PyTorch, the loss table."""
+    files = {path: f"gguf/{path.name}" for path in folder.glob("*.gguf")}
+    files |= {path: f"pytorch/{path.parent.name}/{path.name}" for path in folder.glob("*/*") if path.is_file()}
+    return files | {folder / "loss.json": LOSS, folder / "check.json": "reports/quantized-check.json"}
 
 
 def _ggufs(work: Path) -> list[str]:

@@ -5,10 +5,10 @@ format's own loss (Q8_0 and below); the limits stand well above what a right fil
 unpermuted q and k give a KL divergence of 0.7 nats, a wrong split pattern other ids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -53,7 +53,19 @@ LIMITS = {
     "Q5_0": Limits(0.1, None),
     "Q4_1": Limits(0.3, None),
     "Q4_0": Limits(0.3, None),
+    "INT8": Limits(5e-2, None),
+    "INT4": Limits(0.3, None),
 }
+
+
+class Reader(Protocol):
+    """A model file, opened by a program that computes with it."""
+
+    def tokenize(self, text: str) -> list[int]: ...
+
+    def logits(self, row: Sequence[int]) -> np.ndarray:
+        """After each id of the row, [len(row), vocabulary]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -108,26 +120,47 @@ def _row(bos: int, texts: Sequence[Sequence[int]], length: int) -> list[int]:
 
 def check_file(path: Path, kind: str, reference: Reference) -> dict[str, Figures]:
     """Figures per language. Raises OpenbookError naming file, language and figure when one is beyond its limit."""
-    limits = Limits.of(kind)
     figures = {}
     with LlamaCpp(path, max(len(row) for row in reference.rows.values())) as llama:
-        if llama.bos != reference.tokenizer.bos or not llama.adds_bos:
-            raise OpenbookError(
-                f"{path.name}: llama.cpp begins a text with token {llama.bos if llama.adds_bos else 'none'}, "
-                f"the tokenizer with {reference.tokenizer.bos}. It was not released."
-            )
-        for token, number in reference.tokenizer.specials.items():
-            _same_ids(path.name, "special tokens", token, [number], llama.tokenize(token, special=True))
+        check_start(path.name, llama, reference.tokenizer.bos, reference.tokenizer.specials)
         for code, texts in reference.texts.items():
-            for text, ids in zip(texts, reference.ids[code], strict=True):
-                _same_ids(path.name, code, text, ids, llama.tokenize(text))
-            one = compare(reference.logits[code], llama.logits(reference.rows[code]), reference.rows[code], len(texts))
-            _within(f"{path.name}, {code}", "mean KL divergence", one.divergence, limits.divergence)
-            _within(
-                f"{path.name}, {code}", "largest difference of a log-probability", one.difference, limits.difference
+            pairs = list(zip(texts, reference.ids[code], strict=True))
+            figures[code] = check_language(
+                path.name, kind, llama, code, pairs, reference.rows[code], reference.logits[code]
             )
-            figures[code] = one
     return figures
+
+
+def check_start(name: str, llama: LlamaCpp, bos: int, specials: Mapping[str, int], begins: bool = True) -> None:
+    """Raises OpenbookError for a file that begins texts otherwise, or knows special tokens by other ids."""
+    theirs, ours = llama.bos if llama.adds_bos else "none", bos if begins else "none"
+    if theirs != ours:
+        raise OpenbookError(
+            f"{name}: llama.cpp begins a text with token {theirs}, the tokenizer with {ours}. It was not released."
+        )
+    for token, number in specials.items():
+        _same_ids(name, "special tokens", token, [number], llama.tokenize(token, special=True))
+
+
+def check_language(
+    name: str,
+    kind: str,
+    reader: Reader,
+    code: str,
+    texts: Iterable[tuple[str, Sequence[int]]],
+    row: Sequence[int],
+    logits: np.ndarray,
+) -> Figures:
+    """`texts`: each with the ids it must get; `logits`: what it must say after each id of `row`, within the limits of
+    `kind`. Raises OpenbookError that names file, language and figure."""
+    limits, count = Limits.of(kind), 0
+    for text, ids in texts:
+        _same_ids(name, code, text, ids, reader.tokenize(text))
+        count += 1
+    one = compare(logits, reader.logits(row), row, count)
+    _within(f"{name}, {code}", "mean KL divergence", one.divergence, limits.divergence)
+    _within(f"{name}, {code}", "largest difference of a log-probability", one.difference, limits.difference)
+    return one
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, row: Sequence[int], texts: int) -> Figures:

@@ -1,7 +1,7 @@
 """What the evaluation measured, language by language, with intervals, and what the books show of the model's limits."""
 
 from openbook.languages import LANGUAGES
-from openbook.release.fact import Books, Fact, Table, anchor, sentence
+from openbook.release.fact import Books, Fact, Table, anchor, derived, sentence
 
 BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/bits.json",
@@ -10,6 +10,7 @@ BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/tokenizer.json",
     "corpus/index.json",
 )
+LOSS = "reports/loss.json"
 THIN = 500_000
 """Bytes of text; a language with less is named among the limits."""
 
@@ -46,6 +47,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
     )  # fmt: skip
     tables["memorization"] = _memorization(books)
+    tables["quantization"] = _quantization(books)
     _limits(books, facts, covered)
 
 
@@ -63,6 +65,32 @@ def _memorization(books: Books) -> Table:
         given = Fact(int(measured[-1]), (anchor(MEMORIZATION, "languages", code, "trained"),))
         rows.append((Fact(_name(code)), given, *cells, held))
     return Table(columns, tuple(rows))
+
+
+def _quantization(books: Books) -> Table:
+    """What is lost with each file of the release, largest file first: who pays most, and what English pays."""
+    columns = ("file", "file_format", "bytes", "mean_loss", "worst_language", "worst_loss", "low", "high",
+               "english_loss", "same_top")  # fmt: skip
+    files = books.get(LOSS, "files") or {}
+    rows = []
+    for name in sorted(files, key=lambda name: (-files[name]["bytes"], name)):
+        own = ("files", name, "summary")
+        worst = books.get(LOSS, *own, "worst", "language")
+        english = (books.get(LOSS, *own, "reference") or {}).get("language") == "en"
+        rows.append((
+            books.fact(LOSS, "files", name, "released_as"), books.fact(LOSS, "files", name, "format"),
+            books.fact(LOSS, "files", name, "bytes"), _thousandths(books, *own, "mean", "value"),
+            Fact(_name(worst), (anchor(LOSS, *own, "worst", "language"),), "the language's name"),
+            *(_thousandths(books, *own, "worst", part) for part in ("value", "low", "high")),
+            _thousandths(books, *own, "reference", "value") if english else Fact(),
+            books.fact(LOSS, *own, "same_top"),
+        ))  # fmt: skip
+    return Table(columns, tuple(rows))
+
+
+def _thousandths(books: Books, *where: str) -> Fact:
+    found = books.fact(LOSS, *where)
+    return derived(float(f"{found.value * 1e3:.3g}"), "times 1,000", found) if isinstance(found.value, float) else found
 
 
 def _limits(books: Books, facts: dict[str, Fact], covered: dict[str, dict[str, int]]) -> None:

@@ -8,7 +8,8 @@ SAID = "said.json"
 BANDS = ((5e8, "1–500 M"), (5e9, "500 M–5 B"), (15e9, "5–15 B"), (50e9, "15–50 B"), (100e9, "50–100 B"),
          (500e9, "100–500 B"), (1e12, "500 B–1 T"), (float("inf"), "> 1 T"))  # fmt: skip
 """Bands of the Model Documentation Form for the number of parameters."""
-STEPS = ("sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export")
+STEPS = ("sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export",
+         "quantized")  # fmt: skip
 JOULES_PER_MWH = 3.6e9
 
 

@@ -8,8 +8,8 @@ from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.errors import OpenbookError
 from openbook.release.standalone.listing import digest_like, read_json_file, root_of_files
 
-MADE_BY = {"model/": "model", "gguf/": "export"}
-"""Folder of a release -> the step whose record must list the files in it."""
+MADE_BY = {"model/": ("model",), "gguf/": ("export", "quantized"), "pytorch/": ("quantized",)}
+"""Folder of a release -> the steps one of whose records must list the files in it."""
 FIRST_STEPS = frozenset({"sources", "parallel"})
 """Steps that read what lies outside of the run; every other one leads back to them."""
 EARLIER = "records/before/"
@@ -150,9 +150,10 @@ def check_origin(files: Mapping[str, Mapping[str, Any]], records: Mapping[str, M
     problems = []
     for name, entry in files.items():
         content = entry["sha256"], entry["size"]
-        step = next((step for place, step in MADE_BY.items() if name.startswith(place)), None)
-        if step is not None and content not in made.get(step, set()):
-            problems.append(f"{name} is no file that records/{step}.json lists")
+        makers = next((steps for place, steps in MADE_BY.items() if name.startswith(place)), ())
+        if makers and not any(content in made.get(step, set()) for step in makers):
+            listed = " or ".join(f"records/{step}.json" for step in makers if step in made or step == makers[0])
+            problems.append(f"{name} is no file that {listed} lists")
         if name.startswith("reports/") and not any(content in one for one in made.values()):
             problems.append(f"{name} is no file that any record lists")
     return problems
