@@ -7,8 +7,8 @@ from openbook.serve.settings import Limits, ServeSettings
 __all__ = ["Limits", "ServeSettings", "serve"]
 
 
-def serve(target: Path, settings: ServeSettings) -> None:
-    """Serve a release folder or a .gguf file until SIGINT or SIGTERM; blocks.
+def serve(target: Path | None, settings: ServeSettings) -> None:
+    """Serve a release folder, a .gguf file, a Hugging Face folder or what the settings name; until SIGINT or SIGTERM.
 
     Raises OpenbookError, before anything listens, when the target cannot be served.
     """

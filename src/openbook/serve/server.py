@@ -22,16 +22,30 @@ from openbook.serve.models import Models
 from openbook.serve.service import Service
 from openbook.serve.settings import ServeSettings
 from openbook.serve.target import Target, find
+from openbook.serve.upstream import models_of
 
 
-def run(target: Path, settings: ServeSettings) -> None:
+def run(target: Path | None, settings: ServeSettings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    targets = [find(target, settings.name), *(find(other) for other in settings.more)]
+    targets = _targets(target, settings)
     keyring = read_keys(settings.keys) if settings.keys else None
     _check_certificate(settings)
     output = OutputFilter.of(settings.deletions, settings.deletions_key)
     with listening(settings) as listener, contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(_serve(targets, settings, keyring, listener, output))
+
+
+def _targets(target: Path | None, settings: ServeSettings) -> list[Target]:
+    """Everything that is to be served; OpenbookError when that is nothing."""
+    found: list[Target] = []
+    if target is not None:
+        found.append(find(target, settings.name, settings.engine))
+    found += [find(other, engine=settings.engine) for other in settings.more]
+    if settings.upstream is not None:
+        found += models_of(settings.upstream)
+    if not found:
+        raise OpenbookError("Nothing to serve: give a release, a GGUF file, a Hugging Face folder, or --upstream.")
+    return found
 
 
 @contextlib.contextmanager
@@ -124,7 +138,7 @@ async def _listen(
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.certificate else "http"
-    names = ", ".join(target.name for target in targets)
+    names = ", ".join([*(target.name for target in targets), *(adapter.name for adapter in settings.adapters)])
     print(f"Serving {names} at {scheme}://{shown}:{port} (Ctrl-C stops it)", flush=True)
     if settings.host not in LOOPBACK and settings.keys is None:
         print("Everyone who can reach this address may use it: no API keys are set.", file=sys.stderr, flush=True)
