@@ -1,10 +1,10 @@
-"""Serving: an OpenAI-shaped API and one page to talk to the model, for a release folder or any GGUF file."""
+"""Serving: an OpenAI-shaped API and one page to talk to the model, for releases, GGUF files, folders and other servers."""
 
 from pathlib import Path
 
-from openbook.serve.settings import Limits, ServeSettings
+from openbook.serve.settings import Adapter, Limits, ServeSettings, Upstream, WatermarkSettings
 
-__all__ = ["Limits", "ServeSettings", "serve"]
+__all__ = ["Adapter", "Limits", "ServeSettings", "Upstream", "WatermarkSettings", "serve"]
 
 
 def serve(target: Path | None, settings: ServeSettings) -> None:

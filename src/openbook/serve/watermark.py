@@ -36,7 +36,7 @@ class Watermark:
     bias: float = 2.0
 
     @classmethod
-    def read(cls, path: Path, share: float, bias: float) -> "Watermark":
+    def read(cls, path: Path, share: float = 0.25, bias: float = 2.0) -> "Watermark":
         """Raises OpenbookError when the file is missing or its secret too short to be one."""
         try:
             key = path.read_bytes().strip()
