@@ -91,7 +91,7 @@ def detect(
     tokenizer: Annotated[Path, typer.Option(help="Folder with the model's tokenizer.json.")],
     share: Annotated[float, typer.Option(min=0.01, max=0.99, help="Green share of the vocabulary.")] = 0.25,
 ) -> None:
-    """Say how likely it is that a text carries a watermark: how green it is, and the chance of that without the mark."""
+    """Say whether a text carries a watermark: how green it is, and how likely that is without the mark."""
     import sys
 
     from openbook.serve.detection import detect_text

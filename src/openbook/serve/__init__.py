@@ -1,4 +1,4 @@
-"""Serving: an OpenAI-shaped API and one page to talk to the model, for releases, GGUF files, folders and other servers."""
+"""Serving: an OpenAI-shaped API and a page, for releases, GGUF files, Hugging Face folders and other servers."""
 
 from pathlib import Path
 

@@ -102,7 +102,7 @@ class Served:
 
 
 class ServedAdapter(Served):
-    """An adapter as a model of its own; it shares its base's engine and queue, but nothing that was kept of a prompt."""
+    """An adapter as a model of its own, with its base's engine and queue, but nothing kept of the base's prompts."""
 
     def __init__(self, base: Served, adapter: Adapter, settings: ServeSettings, make: Maker) -> None:
         super().__init__(base.target, settings, make)

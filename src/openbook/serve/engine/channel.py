@@ -24,8 +24,8 @@ READ = 262_144
 class Channel:
     """A process and the connections to it; each question has its own, so that closing it ends the work.
 
-    A connection that is kept would hold a thread of llama.cpp's, which closes it when it likes, perhaps just as the next
-    question is sent.
+    A connection that is kept would hold a thread of llama.cpp's, which closes it when it likes, perhaps just as the
+    next question is sent.
     """
 
     def __init__(self, wish: dict[str, Any]) -> None:
@@ -81,7 +81,9 @@ class Channel:
         except (OSError, TimeoutError) as trouble:
             raise EngineGoneError("The engine does not answer; try again.") from trouble
         try:
-            head = f"{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            head = (
+                f"{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            )
             writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
             await writer.drain()
             yield await _head(reader)

@@ -1,7 +1,7 @@
 """Which slot reads a prompt? One of the same owner that has read its beginning; another owner's is never shared.
 
-An owner is a tenant and an adapter: what one tenant's prompts leave in a cache must not be told to another by the time
-that an answer takes, and keys computed with one adapter's weights are wrong for every other.
+An owner is a tenant and an adapter: what one tenant's prompts leave in a cache must not be told to another by how
+soon an answer comes, and keys computed with one adapter's weights are wrong for every other.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Unit = TypeVar("Unit")  # a token, or a letter
 
 @dataclass(frozen=True)
 class Taken:
-    """A slot that is used now. `common`: how much of the prompt it holds; `own`: whether the same owner used it last."""
+    """A slot in use; `common`: how much of the prompt it holds, `own`: whether the same owner used it last."""
 
     number: int
     common: int

@@ -10,6 +10,10 @@ from openbook.serve.engine.pytorch.sampler import Logits
 from openbook.serve.engine.pytorch.words import Words
 
 
+COMPACT = {"whitespace_flexible": False}
+"""A weak model would otherwise fill its answer with blanks, which JSON allows between any two words."""
+
+
 class Forms:
     """Makes matchers for one vocabulary; its table is built when a form is first asked for."""
 
@@ -25,7 +29,7 @@ class Forms:
             except Exception as trouble:  # the translator raises whatever it stumbles over
                 raise RefusedError(f"The grammar cannot be read: {trouble}.") from None
         elif sampling.schema is not None:
-            grammar = LLMatcher.grammar_from_json_schema(dict(sampling.schema))
+            grammar = LLMatcher.grammar_from_json_schema(dict(sampling.schema), overrides=COMPACT)
         else:
             return None
         if self._tokenizer is None:
