@@ -30,6 +30,7 @@ class Service:
     ) -> None:
         self.models = models
         self.output = output
+        self.watermarked = settings.watermark is not None
         self.limits = settings.limits
         self.audit = audit
         self.metrics = Metrics()
@@ -40,7 +41,7 @@ class Service:
 
     async def list_models(self, request: Request) -> Response:
         notice = {"content_logged": bool(self.audit and self.audit.with_content)}
-        notice |= {"removed_texts_filtered": self.output is not None}
+        notice |= {"removed_texts_filtered": self.output is not None, "watermarked": self.watermarked}
         return JsonResponse({"object": "list", "data": [one.card() for one in self.models], "openbook": notice})
 
     async def one_model(self, request: Request) -> Response:

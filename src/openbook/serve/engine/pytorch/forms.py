@@ -9,7 +9,6 @@ from openbook.serve.engine.interface import RefusedError, Sampling
 from openbook.serve.engine.pytorch.sampler import Logits
 from openbook.serve.engine.pytorch.words import Words
 
-
 COMPACT = {"whitespace_flexible": False}
 """A weak model would otherwise fill its answer with blanks, which JSON allows between any two words."""
 

@@ -31,7 +31,7 @@ def read(folder: Path, config: TransformerConfig) -> Adapter:
     try:
         settings = json.loads((folder / "adapter_config.json").read_bytes())
         tensors = load_file(folder / "adapter_model.safetensors")
-    except FileNotFoundError as missing:
+    except (FileNotFoundError, NotADirectoryError) as missing:
         raise OpenbookError(
             f"{folder} is not a PEFT adapter: it lacks {Path(str(missing.filename or missing)).name}. Give the folder "
             "that holds adapter_config.json and adapter_model.safetensors."
