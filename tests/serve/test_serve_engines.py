@@ -1,6 +1,10 @@
 """What one engine promises the others keep: the same tiny model behind llama.cpp, our own engine and another server."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +22,7 @@ from openbook.serve.engine.interface import RefusedError, Sampling
 from openbook.serve.engine.upstream_wire import sampling_fields
 
 QUESTION: list[Any] = [{"role": "user", "content": "hi"}]
+NO_END = {str(special): -100 for special in range(4)}
 PERSON = {
     "type": "object",
     "properties": {"age": {"type": "integer", "minimum": 0, "maximum": 99}},
@@ -169,7 +174,7 @@ def test_a_prompts_cache_is_not_shared_between_tenants(request: pytest.FixtureRe
 
 
 def test_a_client_that_leaves_frees_its_slot_of_our_engine(tiny_torch_server: Running) -> None:
-    body = {"prompt": "a", "max_tokens": 400, "stream": True, "logit_bias": {"0": -100}, "n": 2}
+    body = {"prompt": "a", "max_tokens": 400, "stream": True, "logit_bias": NO_END, "n": 2}
     with tiny_torch_server.client() as client:
         for _ in range(3):
             with client.stream("POST", "/v1/completions", json=body) as answer:
@@ -189,11 +194,53 @@ def test_our_engine_is_unloaded_and_loaded_again(tiny_folder: Path) -> None:
         assert completion(client)["choices"][0]["text"] == before
 
 
+def test_our_engine_goes_on_after_a_failure_and_says_so_when_it_has_ended(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openbook.serve.engine.interface import Delta, EngineGoneError
+    from openbook.serve.engine.pytorch import PytorchEngine
+    from openbook.serve.engine.pytorch.forward import Forward
+    from openbook.serve.target import FolderTarget, find
+
+    target = find(tiny_folder)
+    assert isinstance(target, FolderTarget)
+
+    async def run() -> None:
+        engine = PytorchEngine(target, context=128, parallel=2, threads=1)
+        await engine.start()
+
+        async def ask() -> list[Delta]:
+            return [piece async for piece in engine.complete("the sea", Sampling(max_tokens=3, seed=1))]
+
+        before = await ask()
+
+        def broken(*_: object) -> None:
+            raise MemoryError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Forward, "logits", broken)
+            with pytest.raises(EngineGoneError, match="MemoryError"):
+                await ask()
+            with pytest.raises(EngineGoneError, match="MemoryError"):
+                await engine.score([5, 6, 7], 1)
+        assert await ask() == before
+        batch = engine._running()
+        monkeypatch.setattr(batch, "_admit", broken)
+        with pytest.raises(EngineGoneError, match="was stopped"):
+            await ask()
+        assert not engine.alive
+        with pytest.raises(EngineGoneError, match="was stopped"):
+            await ask()
+        await engine.close()
+
+    asyncio.run(run())
+
+
 def test_a_gone_upstream_is_an_error_and_a_cut_answer_is_not_whole(tiny_gguf: Path) -> None:
     with serving(tiny_gguf, context=20_000, limits={"max_tokens": 19_000}) as behind:
         settings = {"upstream": {"url": f"{behind.url}/v1"}, "limits": {"max_tokens": 19_000}}
         with serving(None, **settings) as running, running.client() as client:
-            body = {"prompt": "a", "max_tokens": 19_000, "stream": True, "logit_bias": {"0": -100}}
+            body = {"prompt": "a", "max_tokens": 19_000, "stream": True, "logit_bias": NO_END}
             with client.stream("POST", "/v1/completions", json=body) as answer:
                 lines = answer.iter_lines()
                 next(lines)
@@ -207,10 +254,6 @@ def test_a_gone_upstream_is_an_error_and_a_cut_answer_is_not_whole(tiny_gguf: Pa
 
 def test_llama_cpps_own_server_is_an_upstream_that_cannot_echo(tiny_gguf: Path) -> None:
     """It ignores `echo`: what it would give the harness is refused instead of handed on."""
-    import os
-    import subprocess
-    import sys
-
     code = (
         "import sys, xllamacpp; p = xllamacpp.CommonParams(); p.model.path = sys.argv[1]; p.n_ctx = 512\n"
         "p.fit_params = False; p.warmup = False; p.verbosity = 1; p.n_parallel = 1; p.port = 0\n"

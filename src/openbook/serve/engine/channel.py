@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from openbook.serve.engine import wire
-from openbook.serve.engine.interface import EngineGoneError
+from openbook.serve.engine.interface import EngineGoneError, RefusedError
 from openbook.serve.engine.process import WorkerProcess
 
 SECONDS_TO_CONNECT = 5.0
@@ -50,7 +50,7 @@ class Channel:
         """What the process tells of itself; nothing when it does not."""
         try:
             return await self._whole("GET", path, b"")
-        except (EngineGoneError, wire.RefusedError):
+        except (EngineGoneError, RefusedError):
             return {}
 
     async def _whole(self, method: str, path: str, content: bytes) -> dict[str, Any]:
@@ -129,7 +129,8 @@ async def _head(reader: asyncio.StreamReader) -> _Answer:
 
 def _dechunked(held: bytes) -> tuple[bytes, bytes, bool]:
     """(content of the whole chunks, bytes of one that is not whole yet, whether the last has come), RFC 9112, 7.1."""
-    found, at = [], 0
+    found: list[bytes] = []
+    at = 0
     while (line := held.find(b"\r\n", at)) >= 0:
         size = int(held[at:line].partition(b";")[0], 16)
         start, end = line + 2, line + 2 + size

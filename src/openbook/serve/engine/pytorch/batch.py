@@ -71,6 +71,7 @@ class Batch:
         self._running: list[Answer] = []
         self._work: list[Work] = []
         self._closing = False
+        self._ending = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="openbook-pytorch", daemon=True)
         self._thread.start()
 
@@ -79,7 +80,11 @@ class Batch:
         return self._thread.is_alive() and not self._closing
 
     def add(self, one: Answer | Work) -> None:
-        self._inbox.put(one)
+        with self._ending:
+            if self.alive:
+                self._inbox.put(one)
+                return
+        _gone(one)
 
     def close(self) -> None:
         """End the thread; answers that are open then hear that the engine is gone."""
@@ -88,17 +93,22 @@ class Batch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing:
-            self._receive()
-            self._admit()
-            if self._running:
-                self._pass()
-            if self._work:
-                self._do(self._work[0])
-        for one in self._running + self._waiting:
-            one.say(EngineGoneError("The engine was stopped while it was answering."))
-        for work in self._work:
-            work.fail(EngineGoneError("The engine was stopped."))
+        try:
+            while not self._closing:
+                self._receive()
+                self._admit()
+                if self._running:
+                    self._pass()
+                if self._work:
+                    self._do(self._work[0])
+        finally:  # whatever ends this thread, nobody waits for it for ever
+            with self._ending:
+                self._closing = True
+            for one in (*self._running, *self._waiting, *self._work):
+                _gone(one)
+            while not self._inbox.empty():
+                if late := self._inbox.get():
+                    _gone(late)
 
     def _receive(self) -> None:
         """Take what has come; wait for something when there is nothing to compute."""
@@ -127,8 +137,8 @@ class Batch:
                 form = self._forms.of(one.sampling)
                 one.sampler = Sampler(one.sampling, one.prompt, form, self._mark, self._words.ends)
                 one.writing = Writing(one.sampling.stop)
-            except RefusedError as trouble:
-                one.say(trouble)
+            except Exception as trouble:  # this answer's form, say; the others go on
+                one.say(_told(trouble))
                 continue
             taken = self._slots.take(one.owner, one.prompt)
             assert taken is not None
@@ -156,7 +166,7 @@ class Batch:
             logits = self._forward.logits(hidden[ends]).cpu().numpy()
         except Exception as trouble:  # out of memory, say: these answers end, the engine goes on
             for one in list(self._running):
-                one.say(EngineGoneError(f"The engine failed while it was answering ({type(trouble).__name__})."))
+                one.say(_told(trouble))
                 self._leave(one, keep=False)
             return
         for one, segment, row in zip(list(self._running), segments, logits, strict=True):
@@ -168,8 +178,8 @@ class Batch:
         assert one.sampler is not None and one.writing is not None
         try:
             token = one.sampler.choose(logits)
-        except RefusedError as trouble:
-            one.say(trouble)
+        except Exception as trouble:
+            one.say(_told(trouble))
             self._leave(one)
             return
         ended = token in self._words.ends
@@ -201,11 +211,25 @@ class Batch:
         try:
             more = work.parts()
         except Exception as trouble:
-            kept = isinstance(trouble, RefusedError)
-            work.fail(trouble if kept else EngineGoneError(f"The engine failed ({type(trouble).__name__})."))
+            work.fail(_told(trouble))
             more = False
         if not more:
             self._work.remove(work)
+
+
+def _told(trouble: Exception) -> Exception:
+    """What the client hears of a failure."""
+    if isinstance(trouble, RefusedError):
+        return trouble
+    return EngineGoneError(f"The engine failed while it was answering ({type(trouble).__name__}).")
+
+
+def _gone(one: Answer | Work) -> None:
+    trouble = EngineGoneError("The engine was stopped while it was answering.")
+    if isinstance(one, Answer):
+        one.say(trouble)
+    else:
+        one.fail(trouble)
 
 
 def pieces(ids: Sequence[int]) -> list[Sequence[int]]:

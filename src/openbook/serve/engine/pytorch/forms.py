@@ -1,5 +1,7 @@
 """The form an answer must have, held to while it is written: JSON schemas and GBNF grammars, by llguidance."""
 
+from typing import Any
+
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 from llguidance.gbnf_to_lark import any_to_lark
@@ -9,7 +11,7 @@ from openbook.serve.engine.interface import RefusedError, Sampling
 from openbook.serve.engine.pytorch.sampler import Logits
 from openbook.serve.engine.pytorch.words import Words
 
-COMPACT = {"whitespace_flexible": False}
+COMPACT: Any = {"whitespace_flexible": False}
 """A weak model would otherwise fill its answer with blanks, which JSON allows between any two words."""
 
 
