@@ -187,7 +187,7 @@ class UpstreamEngine:
                         raise _refusal(500, event)
                     yield event
         except (httpx.HTTPError, orjson.JSONDecodeError) as trouble:
-            self.alive = not isinstance(trouble, httpx.ConnectError)
+            self.alive = not isinstance(trouble, httpx.HTTPError)  # until the next look shows that it is there
             raise EngineGoneError("The server behind this one stopped while it was answering.") from trouble
 
 
