@@ -1,6 +1,6 @@
 """Does a server stay well? Full load with aborted, malformed, oversized and slow requests mixed in, for a while.
 
-    python benchmarks/serving/soak.py MODEL.gguf --minutes 60
+    python benchmarks/serving/soak.py MODEL --minutes 60    # a .gguf file, a release, a Hugging Face folder
 
 Prints the memory of server and engine every tenth of the time and, at the end, what was answered. Exit status 1 when a
 good request was not answered, a slot stays taken, or memory grew by more than a tenth after the first fifth.
@@ -32,7 +32,8 @@ async def good(client: httpx.AsyncClient) -> str:
     """A request that must be answered, or told to come again."""
     body = {"prompt": str(random.random()), "max_tokens": random.randint(1, 40), "stream": random.random() < 0.5}
     answer = await client.post(PATH, json=body)
-    whole = answer.text.endswith("data: [DONE]\n\n") if body["stream"] else "choices" in answer.text
+    ended = '"finish_reason":"' in answer.text and '"error"' not in answer.text  # an error too ends with the end mark
+    whole = ended and (answer.text.endswith("data: [DONE]\n\n") or not body["stream"])
     if answer.status_code == 429:
         return "told to wait"
     return "answered" if answer.status_code == 200 and whole else f"FAILED {answer.status_code}"

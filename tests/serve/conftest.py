@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_model
 from running import Running, serving
 
+LIMITS = {"body_bytes": 200_000, "waiting": 4, "prompts": 8, "choices": 4, "max_tokens": 400, "messages": 8}
+
 
 @pytest.fixture(scope="session")
 def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,9 +23,41 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_server(tiny_gguf: Path) -> Iterator[Running]:
-    limits = {"body_bytes": 200_000, "waiting": 4, "prompts": 8, "choices": 4, "max_tokens": 400, "messages": 8}
-    with serving(tiny_gguf, limits=limits) as running:
+    with serving(tiny_gguf, limits=LIMITS) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as `tiny_gguf`, for our own engine."""
+    return tiny_model.write_folder(tmp_path_factory.mktemp("folder") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_torch_server(tiny_folder: Path) -> Iterator[Running]:
+    with serving(tiny_folder, limits=LIMITS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tiny_upstream_server(tiny_server: Running) -> Iterator[Running]:
+    """A server whose engine is `tiny_server`."""
+    with serving(None, upstream={"url": f"{tiny_server.url}/v1"}, limits=LIMITS) as running:
+        yield running
+
+
+@pytest.fixture(params=["llama", "pytorch", "upstream"])
+def any_server(request: pytest.FixtureRequest) -> Running:
+    """The same tiny model behind each engine in turn."""
+    names = {"llama": "tiny_server", "pytorch": "tiny_torch_server", "upstream": "tiny_upstream_server"}
+    found: Running = request.getfixturevalue(names[request.param])
+    return found
+
+
+@pytest.fixture
+def any_client(any_server: Running) -> Iterator[httpx.Client]:
+    with any_server.client() as found:
+        yield found
 
 
 @pytest.fixture

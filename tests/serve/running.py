@@ -21,7 +21,7 @@ from pathlib import Path
 from openbook.errors import OpenbookError
 from openbook.serve import ServeSettings, serve
 try:
-    serve(Path(sys.argv[1]), ServeSettings.model_validate_json(sys.argv[2]))
+    serve(Path(sys.argv[1]) if sys.argv[1] else None, ServeSettings.model_validate_json(sys.argv[2]))
 except OpenbookError as trouble:
     print(trouble, file=sys.stderr)
     raise SystemExit(2)
@@ -45,11 +45,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving(target: Path, **settings: object) -> Iterator[Running]:
-    """Serve `target` on a free port; killed at the end if it still runs."""
+def serving(target: Path | None, **settings: object) -> Iterator[Running]:
+    """Serve `target` (None: only what the settings name) on a free port; killed at the end if it still runs."""
     chosen = {"port": 0, "threads": 1, "context": 512, "parallel": 2} | settings
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(target), json.dumps(chosen)],
+        [sys.executable, "-c", SERVE, str(target or ""), json.dumps(chosen)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -11,11 +11,11 @@ from test_serve_logprobs import reference_logprobs
 PAIRS = [("Il-baħar", " madwar"), ("the", " the the"), ("Η θάλασσα", " είναι"), ("a", "b")]
 
 
-def test_local_completions_scores_like_the_equations(tiny_server: Running, tiny_gguf: Path) -> None:
+def test_local_completions_scores_like_the_equations(any_server: Running, tiny_gguf: Path) -> None:
     """With the server's own tokenizer; the harness asks it for tokens without BOS, and sends tokens."""
     models = pytest.importorskip("lm_eval.models.openai_completions", reason="lm-eval is not installed")
     model = models.LocalCompletionsAPI(
-        base_url=f"{tiny_server.url}/v1/completions",
+        base_url=f"{any_server.url}/v1/completions",
         model="tiny",
         tokenizer_backend="remote",
         num_concurrent=1,
@@ -25,7 +25,7 @@ def test_local_completions_scores_like_the_equations(tiny_server: Running, tiny_
     scores = model.loglikelihood([SimpleNamespace(args=pair, arguments=pair) for pair in PAIRS])
 
     def tokens(text: str) -> list[int]:
-        with tiny_server.client() as client:
+        with any_server.client() as client:
             body = {"prompt": text, "add_special_tokens": False}
             return list(client.post("/tokenize", json=body).json()["tokens"])
 

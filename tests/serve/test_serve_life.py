@@ -13,9 +13,14 @@ from running import serving
 LONG = {"prompt": "a", "max_tokens": 400, "stream": True, "logit_bias": {str(special): -100 for special in range(4)}}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_open_answer_may_end_before_the_server_does(tiny_gguf: Path, number: signal.Signals) -> None:
-    with serving(tiny_gguf) as running, running.client() as client:
+@pytest.mark.parametrize(
+    ("model", "number"),
+    [("tiny_gguf", signal.SIGTERM), ("tiny_gguf", signal.SIGINT), ("tiny_folder", signal.SIGTERM)],
+)
+def test_an_open_answer_may_end_before_the_server_does(
+    request: pytest.FixtureRequest, model: str, number: signal.Signals
+) -> None:
+    with serving(request.getfixturevalue(model)) as running, running.client() as client:
         with client.stream("POST", "/v1/completions", json=LONG) as answer:
             lines = answer.iter_lines()
             next(lines)

@@ -58,17 +58,17 @@ def reference_logprobs(path: Path, ids: list[int]) -> np.ndarray:
     return np.asarray(logits - np.log(np.exp(logits).sum(-1, keepdims=True)))
 
 
-def test_every_tokens_log_probability_is_that_of_the_equations(client: httpx.Client, tiny_gguf: Path) -> None:
-    ids = client.post("/tokenize", json={"prompt": TEXT}).json()["tokens"]
-    told = echoed(client, max_tokens=0)["choices"][0]["logprobs"]
+def test_every_tokens_log_probability_is_that_of_the_equations(any_client: httpx.Client, tiny_gguf: Path) -> None:
+    ids = any_client.post("/tokenize", json={"prompt": TEXT}).json()["tokens"]
+    told = echoed(any_client, max_tokens=0)["choices"][0]["logprobs"]
     expected = reference_logprobs(tiny_gguf, ids)[np.arange(len(ids) - 1), ids[1:]]
     assert told["token_logprobs"][0] is None
     assert np.abs(np.array(told["token_logprobs"][1:]) - expected).max() < 0.02  # half-precision key-value cache
 
 
-def test_the_answer_has_the_shape_that_the_harness_slices(client: httpx.Client) -> None:
-    ids = client.post("/tokenize", json={"prompt": TEXT}).json()["tokens"]
-    (choice,) = echoed(client, prompt=[ids])["choices"]
+def test_the_answer_has_the_shape_that_the_harness_slices(any_client: httpx.Client) -> None:
+    ids = any_client.post("/tokenize", json={"prompt": TEXT}).json()["tokens"]
+    (choice,) = echoed(any_client, prompt=[ids])["choices"]
     told = choice["logprobs"]
     assert len(told["tokens"]) == len(told["token_logprobs"]) == len(told["top_logprobs"]) == len(ids) + 1
     assert choice["text"].endswith(TEXT) or TEXT in choice["text"]
@@ -78,17 +78,19 @@ def test_the_answer_has_the_shape_that_the_harness_slices(client: httpx.Client) 
     assert places[-1][0] == max(places[-1][1].values())  # temperature 0: what was written is exactly the likeliest
 
 
-def test_many_rows_are_answered_in_order(client: httpx.Client) -> None:
+def test_many_rows_are_answered_in_order(any_client: httpx.Client) -> None:
     rows = [[0, *range(10, 10 + length)] for length in (5, 30, 2, 17)]
-    choices = echoed(client, prompt=rows)["choices"]
+    choices = echoed(any_client, prompt=rows)["choices"]
     assert [choice["index"] for choice in choices] == [0, 1, 2, 3]
     assert [len(choice["logprobs"]["tokens"]) for choice in choices] == [len(row) + 1 for row in rows]
-    alone = [echoed(client, prompt=[row])["choices"][0]["logprobs"]["token_logprobs"] for row in rows]
+    alone = [echoed(any_client, prompt=[row])["choices"][0]["logprobs"]["token_logprobs"] for row in rows]
     assert [choice["logprobs"]["token_logprobs"] for choice in choices] == alone
 
 
-def test_a_row_beyond_the_context_is_refused(client: httpx.Client) -> None:
-    answer = client.post("/v1/completions", json={"prompt": [5] * 600, "echo": True, "logprobs": 1, "max_tokens": 0})
+def test_a_row_beyond_the_context_is_refused(any_client: httpx.Client) -> None:
+    answer = any_client.post(
+        "/v1/completions", json={"prompt": [5] * 600, "echo": True, "logprobs": 1, "max_tokens": 0}
+    )
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "context_length_exceeded"
 

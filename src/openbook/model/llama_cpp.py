@@ -55,6 +55,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "llama_free": (None, [_P]),
     "llama_n_ctx": (ctypes.c_uint32, [_P]),
     "llama_set_n_threads": (None, [_P, _I, _I]),
+    "llama_adapter_lora_init": (_P, [_P, _S]),
+    "llama_set_adapters_lora": (_I, [_P, ctypes.POINTER(_P), ctypes.c_size_t, ctypes.POINTER(ctypes.c_float)]),
     "llama_get_memory": (_P, [_P]),
     "llama_memory_clear": (None, [_P, _B]),
     "llama_vocab_n_tokens": (_I, [_P]),
@@ -168,6 +170,15 @@ class LlamaCpp:
         self.bos: int = llama.llama_vocab_bos(self._vocabulary)
         self.eos: int = llama.llama_vocab_eos(self._vocabulary)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self._vocabulary)
+
+    def apply(self, adapter: Path) -> None:
+        """Add a GGUF adapter's weights to every later computation. Raises OpenbookError when it does not fit."""
+        with self._llama.quiet():
+            found = self._llama.llama_adapter_lora_init(self._model, str(adapter).encode())
+            if not found:
+                raise OpenbookError(f"llama.cpp cannot apply the adapter {adapter}: {self._reason()}.")
+            # the model frees it
+            self._llama.llama_set_adapters_lora(self._context, (_P * 1)(found), 1, (ctypes.c_float * 1)(1.0))
 
     def _reason(self) -> str:
         lines = [line for line in self._llama.lines if "error" in line.lower() or "failed" in line.lower()]

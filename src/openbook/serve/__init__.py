@@ -1,14 +1,14 @@
-"""Serving: an OpenAI-shaped API and one page to talk to the model, for a release folder or any GGUF file."""
+"""Serving: an OpenAI-shaped API and a page, for releases, GGUF files, Hugging Face folders and other servers."""
 
 from pathlib import Path
 
-from openbook.serve.settings import Limits, ServeSettings
+from openbook.serve.settings import Adapter, Limits, ServeSettings, Upstream, WatermarkSettings
 
-__all__ = ["Limits", "ServeSettings", "serve"]
+__all__ = ["Adapter", "Limits", "ServeSettings", "Upstream", "WatermarkSettings", "serve"]
 
 
-def serve(target: Path, settings: ServeSettings) -> None:
-    """Serve a release folder or a .gguf file until SIGINT or SIGTERM; blocks.
+def serve(target: Path | None, settings: ServeSettings) -> None:
+    """Serve a release folder, a .gguf file, a Hugging Face folder or what the settings name; until SIGINT or SIGTERM.
 
     Raises OpenbookError, before anything listens, when the target cannot be served.
     """

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -79,6 +79,7 @@ class Job:
     shape: Shape
     stream: bool
     include_usage: bool
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer: which model it comes from
 
 
 async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> JsonResponse | EventStream:
@@ -91,10 +92,10 @@ async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> Jso
         if not job.stream:
             answers = await attended(request, collect(fan, len(job.starts), ledger))
             ledger.answered([answer.usage for answer in answers if answer.usage])
-            return JsonResponse(job.shape.whole(answers))
+            return JsonResponse(job.shape.whole(answers), headers=dict(job.headers))
         first = await attended(request, _first(fan))
         kept = stack.pop_all()
-        return EventStream(_events(fan, job, first, ledger), kept.aclose)
+        return EventStream(_events(fan, job, first, ledger), kept.aclose, job.headers)
     raise AssertionError("an exit stack does not swallow errors")
 
 

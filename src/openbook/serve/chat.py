@@ -11,6 +11,7 @@ from openbook.serve import shapes
 from openbook.serve.answers import Collected, Job
 from openbook.serve.engine.interface import Delta, Engine, Usage
 from openbook.serve.errors import ApiError
+from openbook.serve.identity import Identity
 from openbook.serve.requests import ChatBody
 from openbook.serve.settings import Limits
 
@@ -19,13 +20,20 @@ from openbook.serve.settings import Limits
 class ChatShape:
     """OpenAI's `chat.completion` and `chat.completion.chunk` objects."""
 
-    model: str
+    served: Identity
     top: int | None
     id: str
     created: int
 
     def _frame(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.served.name,
+            "system_fingerprint": self.served.fingerprint,
+            "choices": choices,
+        }
 
     def whole(self, answers: Sequence[Collected]) -> dict[str, Any]:
         choices = []
@@ -67,10 +75,10 @@ class ChatShape:
         return self._frame("chat.completion.chunk", [choice])
 
 
-def job(body: ChatBody, engine: Engine, model: str, has_template: bool, limits: Limits) -> Job:
+def job(body: ChatBody, engine: Engine, served: Identity, tenant: str, has_template: bool, limits: Limits) -> Job:
     """What is to be done for a checked body."""
     if not has_template:
-        text = f"{model} has no chat template: it completes text. Use /v1/completions."
+        text = f"{served.name} has no chat template: it completes text. Use /v1/completions."
         raise ApiError(400, text, code="no_chat_template")
     if len(body.messages) > limits.messages:
         text = f"messages holds {len(body.messages)}; a request may hold {limits.messages}."
@@ -81,12 +89,12 @@ def job(body: ChatBody, engine: Engine, model: str, has_template: bool, limits: 
     if asked == 0:
         raise ApiError(400, "max_tokens must be at least 1 in a chat.", param="max_tokens")
     top = (body.top_logprobs or 0) if body.logprobs else None
-    sampling = body.sampling(limits, asked, top)
+    sampling = replace(body.sampling(limits, asked, top), tenant=tenant)
     conversation = body.conversation()
     starts = []
     for choice in range(body.choices(limits)):
         numbered = replace(sampling, seed=None if sampling.seed is None else sampling.seed + choice)
         starts.append(functools.partial(engine.converse, conversation, numbered))
-    shape = ChatShape(model, top, f"chatcmpl-{uuid.uuid4().hex}", int(time.time()))
+    shape = ChatShape(served, top, f"chatcmpl-{uuid.uuid4().hex}", int(time.time()))
     include_usage = bool(body.stream_options and body.stream_options.include_usage)
-    return Job(starts, shape, bool(body.stream), include_usage)
+    return Job(starts, shape, bool(body.stream), include_usage, served.headers)

@@ -10,6 +10,7 @@ from typing import Any
 from openbook.serve import shapes
 from openbook.serve.answers import Collected, Job
 from openbook.serve.engine.interface import Delta, Engine, Sampling, Usage
+from openbook.serve.identity import Identity
 from openbook.serve.requests import CompletionBody
 from openbook.serve.settings import Limits
 
@@ -20,7 +21,7 @@ DEFAULT_MAX_TOKENS = 16  # OpenAI's
 class CompletionShape:
     """OpenAI's `text_completion` objects."""
 
-    model: str
+    served: Identity
     prompts: int
     echoes: Sequence[str]  # text put before each answer; empty strings unless asked for
     top: int | None
@@ -33,7 +34,8 @@ class CompletionShape:
             "id": self.id,
             "object": "text_completion",
             "created": self.created,
-            "model": self.model,
+            "model": self.served.name,
+            "system_fingerprint": self.served.fingerprint,
             "choices": choices,
         }
 
@@ -74,11 +76,11 @@ class CompletionShape:
         return shapes.legacy_logprobs(piece.logprobs, texts, offset, self.top)
 
 
-async def job(body: CompletionBody, engine: Engine, model: str, limits: Limits) -> Job:
+async def job(body: CompletionBody, engine: Engine, served: Identity, tenant: str, limits: Limits) -> Job:
     """What is to be done for a checked body."""
     prompts, choices = body.prompts(limits), body.choices(limits)
     asked = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
-    sampling = body.sampling(limits, asked, body.logprobs)
+    sampling = replace(body.sampling(limits, asked, body.logprobs), tenant=tenant)
     echoes, starts = [], []
     start = _echoed if body.echo and body.logprobs is not None else _start
     for given in prompts:
@@ -91,9 +93,9 @@ async def job(body: CompletionBody, engine: Engine, model: str, limits: Limits) 
         for choice in range(choices):
             echoes.append(echo)
             starts.append(functools.partial(start, engine, prompt, _numbered(sampling, choice)))
-    shape = CompletionShape(model, len(prompts), echoes, body.logprobs, f"cmpl-{uuid.uuid4().hex}", int(time.time()))
+    shape = CompletionShape(served, len(prompts), echoes, body.logprobs, f"cmpl-{uuid.uuid4().hex}", int(time.time()))
     include_usage = bool(body.stream_options and body.stream_options.include_usage)
-    return Job(starts, shape, bool(body.stream), include_usage)
+    return Job(starts, shape, bool(body.stream), include_usage, served.headers)
 
 
 def _numbered(sampling: Sampling, choice: int) -> Sampling:
@@ -111,18 +113,5 @@ async def _nothing(engine: Engine, prompt: str | Sequence[int]) -> AsyncIterator
     yield Delta(finish="length", usage=Usage(count, 0))
 
 
-async def _echoed(engine: Engine, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
-    """The prompt and what follows it, with the log-probability of every token: what lm-evaluation-harness reads.
-
-    All come from one pass over the whole row, so that a token and its alternatives are exactly comparable.
-    """
-    ids = [token.id for token in await engine.tokenize(prompt, True)] if isinstance(prompt, str) else list(prompt)
-    text = prompt if isinstance(prompt, str) else await engine.detokenize(prompt)
-    top = max(1, sampling.top_logprobs or 0)
-    if sampling.max_tokens == 0:
-        scored = await engine.score(ids, top)
-        yield Delta(text, logprobs=tuple(scored), finish="length", usage=Usage(len(ids), 0))
-        return
-    async for piece in engine.complete(ids, sampling):
-        scored = await engine.score(ids + [item.token.id for item in piece.logprobs], top)
-        yield replace(piece, text=text + piece.text, logprobs=tuple(scored))
+def _echoed(engine: Engine, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
+    return engine.echo(prompt, sampling)

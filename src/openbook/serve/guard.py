@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openbook.serve.errors import ApiError
+from openbook.serve.identity import ADAPTER, MODEL, RELEASE
 from openbook.serve.keys import ANYONE, Caller, Keyring
 from openbook.serve.settings import ServeSettings
 
@@ -49,7 +50,11 @@ class Guard:
         origin = headers.get("origin", "").lower()
         extra = SECURITY_HEADERS | {"Cross-Origin-Resource-Policy": "same-origin"}
         if origin in self._origins:
-            extra = SECURITY_HEADERS | {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+            extra = SECURITY_HEADERS | {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Expose-Headers": f"{MODEL}, {ADAPTER}, {RELEASE}, Retry-After",
+                "Vary": "Origin",
+            }
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -75,6 +75,7 @@ class SamplingBody(BaseModel):
     grammar: Annotated[str, Field(min_length=1)] | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     user: str | None = None  # names the end user to the operator; changes nothing here
+    cache_salt: Annotated[str, Field(max_length=256)] | None = None  # vLLM's word: only equal salts share a cache
 
     @model_validator(mode="after")
     def _agree(self) -> "SamplingBody":

@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,40 @@ from openbook.serve.models import Models
 from openbook.serve.service import Service
 from openbook.serve.settings import ServeSettings
 from openbook.serve.target import Target, find
+from openbook.serve.upstream import models_of
 
 
-def run(target: Path, settings: ServeSettings) -> None:
+def run(target: Path | None, settings: ServeSettings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    targets = [find(target, settings.name), *(find(other) for other in settings.more)]
+    targets = _targets(target, settings)
     keyring = read_keys(settings.keys) if settings.keys else None
     _check_certificate(settings)
     output = OutputFilter.of(settings.deletions, settings.deletions_key)
     with listening(settings) as listener, contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_serve(targets, settings, keyring, listener, output))
+        _run(_serve(targets, settings, keyring, listener, output))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where it is installed: it leaves more of the cores to the engine."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+def _targets(target: Path | None, settings: ServeSettings) -> list[Target]:
+    """Everything that is to be served; OpenbookError when that is nothing."""
+    found: list[Target] = []
+    if target is not None:
+        found.append(find(target, settings.name, settings.engine))
+    found += [find(other, engine=settings.engine) for other in settings.more]
+    if settings.upstream is not None:
+        found += models_of(settings.upstream)
+    if not found:
+        raise OpenbookError("Nothing to serve: give a release, a GGUF file, a Hugging Face folder, or --upstream.")
+    return found
 
 
 @contextlib.contextmanager
@@ -92,6 +116,7 @@ def _server(service: Service, settings: ServeSettings, keyring: Keyring | None) 
         application(service, settings, keyring),
         log_level="error",
         access_log=False,
+        http="h11",  # the faster parser has no bound on headers
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
@@ -124,7 +149,7 @@ async def _listen(
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.certificate else "http"
-    names = ", ".join(target.name for target in targets)
+    names = ", ".join([*(target.name for target in targets), *(adapter.name for adapter in settings.adapters)])
     print(f"Serving {names} at {scheme}://{shown}:{port} (Ctrl-C stops it)", flush=True)
     if settings.host not in LOOPBACK and settings.keys is None:
         print("Everyone who can reach this address may use it: no API keys are set.", file=sys.stderr, flush=True)

@@ -30,6 +30,7 @@ class Service:
     ) -> None:
         self.models = models
         self.output = output
+        self.watermarked = settings.watermark is not None
         self.limits = settings.limits
         self.audit = audit
         self.metrics = Metrics()
@@ -40,7 +41,7 @@ class Service:
 
     async def list_models(self, request: Request) -> Response:
         notice = {"content_logged": bool(self.audit and self.audit.with_content)}
-        notice |= {"removed_texts_filtered": self.output is not None}
+        notice |= {"removed_texts_filtered": self.output is not None, "watermarked": self.watermarked}
         return JsonResponse({"object": "list", "data": [one.card() for one in self.models], "openbook": notice})
 
     async def one_model(self, request: Request) -> Response:
@@ -62,13 +63,14 @@ class Service:
     async def completions(self, request: Request) -> Any:
         asked = await body(request, CompletionBody, self.limits)
         served = self.models.find(asked.model)
-        job = await completions.job(asked, served.engine, served.name, self.limits)
+        job = await completions.job(asked, served.engine, served.identity, tenant(request, asked), self.limits)
         return await respond(request, served.gate, self._filtered(job), self._ledger(request, served, asked))
 
     async def chat(self, request: Request) -> Any:
         asked = await body(request, ChatBody, self.limits)
         served = self.models.find(asked.model)
-        job = chat.job(asked, served.engine, served.name, served.target.has_template, self.limits)
+        whose, has_template = tenant(request, asked), served.target.has_template
+        job = chat.job(asked, served.engine, served.identity, whose, has_template, self.limits)
         return await respond(request, served.gate, self._filtered(job), self._ledger(request, served, asked))
 
     async def embeddings(self, request: Request) -> Response:
@@ -81,7 +83,7 @@ class Service:
             ledger.answered([usage])
         finally:
             await ledger.close()
-        return JsonResponse(answer)
+        return JsonResponse(answer, headers=dict(served.identity.headers))
 
     def _filtered(self, job: Job) -> Job:
         return self.output.guard(job) if self.output else job
@@ -124,3 +126,9 @@ class Service:
 
     async def show_metrics(self, request: Request) -> Response:
         return Response(self.metrics.text(), media_type=CONTENT_TYPE)
+
+
+def tenant(request: Request, asked: SamplingBody) -> str:
+    """Whose prompts may share a computed beginning: those of one key, and of one salt where the request brings one."""
+    caller: Caller = request.scope["state"]["caller"]
+    return f"{caller.name}\0{asked.cache_salt or ''}"

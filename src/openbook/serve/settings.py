@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
+
+EngineName = Literal["auto", "llama.cpp", "pytorch"]
 
 
 class Limits(BaseModel):
@@ -23,6 +25,35 @@ class Limits(BaseModel):
     waiting: Annotated[int, Field(ge=0)] = 64  # requests that may queue while all slots are busy
 
 
+class Adapter(BaseModel):
+    """A low-rank adapter that is served as a model of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    path: Path  # a GGUF adapter for llama.cpp, a PEFT folder for the PyTorch engine
+    base: str | None = None  # the model that it changes; the first when not given
+
+
+class Upstream(BaseModel):
+    """Another OpenAI-compatible server that computes; only the operator names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/]+")]  # as OpenAI's clients want it, with /v1
+    key: Path | None = None  # a file that holds the key to show there
+
+
+class WatermarkSettings(BaseModel):
+    """A statistical mark in what is written (Kirchenbauer et al. 2023); the defaults are the paper's middle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Path  # a file that holds the secret
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of the vocabulary that is green after a token (gamma)
+    bias: Annotated[float, Field(gt=0, le=20)] = 2.0  # added to a green token's logit (delta)
+
+
 class ServeSettings(BaseModel):
     """How to serve: where to listen, and how much of the machine to use."""
 
@@ -36,7 +67,11 @@ class ServeSettings(BaseModel):
     context: Annotated[int, Field(ge=16)] | None = (
         None  # tokens of prompt and answer; default: what the model learnt, at most 4096
     )
+    engine: EngineName = "auto"  # llama.cpp for GGUF files and releases, PyTorch for Hugging Face folders
     more: tuple[Path, ...] = ()  # further models to serve beside the first
+    adapters: tuple[Adapter, ...] = ()
+    upstream: Upstream | None = None
+    watermark: WatermarkSettings | None = None
     keys: Path | None = None  # a file of API keys; without it everyone who can reach the server may ask
     certificate: Path | None = None  # TLS: a PEM file with the certificate and its chain
     certificate_key: Path | None = None  # and the private key, unless the same file holds it

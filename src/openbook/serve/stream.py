@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -83,7 +83,10 @@ async def _until_gone(receive: Receive) -> None:
 class EventStream:
     """An ASGI response that sends events until they end or the client leaves, and calls `close` in every case."""
 
-    def __init__(self, events: AsyncIterator[bytes], close: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, events: AsyncIterator[bytes], close: Callable[[], Awaitable[object]], headers: Mapping[str, str]
+    ) -> None:
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._events = events
         self._close = close
 
@@ -105,6 +108,7 @@ class EventStream:
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
+            *self._headers,
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for event in self._events:

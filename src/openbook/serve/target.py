@@ -1,70 +1,161 @@
-"""What is to be served? Finds the GGUF of a release folder (or takes a .gguf file) and what is known of the model."""
+"""What is to be served? Finds a release's model, or takes a GGUF file or a Hugging Face folder, and what is known."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openbook.errors import OpenbookError
+from openbook.model import Checkpoint, final_checkpoint
 from openbook.serve.gguf_header import GgufHeader, read_header
+from openbook.serve.settings import EngineName
 
 
 @dataclass(frozen=True)
 class Target:
-    """A checked model file with the facts that clients and the page are told."""
+    """A checked model with the facts that clients and the page are told."""
 
-    gguf: Path
-    header: GgufHeader
+    path: Path  # a GGUF file or a Hugging Face folder; of an upstream's model, nothing
     name: str
     converses: bool  # tuned to answer messages; a base model only completes text
     release: str | None  # the release's root, when it comes from one
     languages: tuple[str, ...]
     license: str | None
-
-    @property
-    def trained_context(self) -> int:
-        """Tokens the model was trained to see at once."""
-        return self.header.number(f"{self.header.architecture}.context_length") or 2048
+    architecture: str
+    parameters: int | None
+    trained_context: int  # tokens the model was trained to see at once
+    chat_template: str | None
+    specials: Mapping[str, str | None]  # the texts of the `bos`, `eos` and `padding` tokens
+    adds_bos: bool  # whether BOS is put before a text
 
     def tokenizer_info(self) -> dict[str, str | bool | None]:
         """The texts of the special tokens, and whether BOS is put before a text."""
         return {
-            "eos_token": self.header.special("eos"),
-            "bos_token": self.header.special("bos"),
-            "pad_token": self.header.special("padding"),
-            "add_bos_token": bool(self.header.metadata.get("tokenizer.ggml.add_bos_token", False)),
-            "chat_template": self.header.text("tokenizer.chat_template"),
+            "eos_token": self.specials.get("eos"),
+            "bos_token": self.specials.get("bos"),
+            "pad_token": self.specials.get("padding"),
+            "add_bos_token": self.adds_bos,
+            "chat_template": self.chat_template,
         }
 
     @property
     def has_template(self) -> bool:
-        return bool(self.header.text("tokenizer.chat_template"))
+        return bool(self.chat_template)
 
 
-def find(path: Path, name: str | None = None) -> Target:
-    """The model at `path`, a release folder or a GGUF file; OpenbookError says why it cannot be served."""
-    if path.is_dir():
-        return _from_release(path, name)
+@dataclass(frozen=True)
+class GgufTarget(Target):
+    """A GGUF file, for llama.cpp."""
+
+    header: GgufHeader
+
+    @property
+    def gguf(self) -> Path:
+        return self.path
+
+
+@dataclass(frozen=True)
+class FolderTarget(Target):
+    """A Hugging Face folder of a Llama, for our own engine."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class UpstreamTarget(Target):
+    """A model of another server; `path` is nothing that exists."""
+
+    url: str
+    key: str | None
+    kind: str  # what the server calls itself, as far as it is known
+    sha256: str | None
+
+
+def find(path: Path, name: str | None = None, engine: EngineName = "auto") -> Target:
+    """The model at `path`: a release folder, a GGUF file, or a Hugging Face folder of a Llama.
+
+    `engine` chooses between a release's two forms, and must fit the only form that other paths have. OpenbookError says
+    why it cannot be served.
+    """
     if not path.exists():
-        raise OpenbookError(f"{path} does not exist. Give a release folder or a .gguf file.")
+        raise OpenbookError(f"{path} does not exist. Give a release folder or a .gguf file, or a Hugging Face folder.")
+    if path.is_dir() and (path / "manifest.json").is_file():
+        return _from_release(path, name, engine)
+    if path.is_dir() and ((path / "config.json").is_file() or (path / "final.json").is_file()):
+        if engine == "llama.cpp":
+            raise OpenbookError(f"{path} is a Hugging Face folder, and llama.cpp reads GGUF files. Leave --engine out.")
+        return _from_folder(path, name)
+    if path.is_dir():
+        text = f"{path} is not a release: it holds no manifest.json. Give a release folder or a .gguf file."
+        raise OpenbookError(text)
+    if engine == "pytorch":
+        raise OpenbookError(f"{path} is a GGUF file, and the PyTorch engine reads Hugging Face folders. Give one.")
     return _from_file(path, name)
 
 
-def _from_file(path: Path, name: str | None) -> Target:
+def _from_file(path: Path, name: str | None) -> GgufTarget:
     header = read_header(path)
-    return Target(
-        gguf=path,
-        header=header,
+    return GgufTarget(
+        path=path,
         name=name or path.stem,
         converses=bool(header.text("tokenizer.chat_template")),
         release=None,
         languages=_languages(header.metadata.get("general.languages")),
         license=header.text("general.license"),
+        architecture=header.architecture,
+        parameters=header.parameters,
+        trained_context=header.number(f"{header.architecture}.context_length") or 2048,
+        chat_template=header.text("tokenizer.chat_template"),
+        specials={special: header.special(special) for special in ("bos", "eos", "padding")},
+        adds_bos=bool(header.metadata.get("tokenizer.ggml.add_bos_token", False)),
+        header=header,
     )
 
 
-def _from_release(folder: Path, name: str | None) -> Target:
+def _from_folder(folder: Path, name: str | None) -> FolderTarget:
+    checkpoint = final_checkpoint(folder)
+    told = _settings(checkpoint.folder / "tokenizer_config.json")
+    template = checkpoint.folder / "chat_template.jinja"
+    text = template.read_text(encoding="utf-8") if template.is_file() else told.get("chat_template")
+    names = {"bos": "bos_token", "eos": "eos_token", "padding": "pad_token"}
+    return FolderTarget(
+        path=checkpoint.folder,
+        name=name or folder.resolve().name,
+        converses=isinstance(text, str),
+        release=None,
+        languages=(),
+        license=None,
+        architecture="llama",
+        parameters=checkpoint.config.parameters,
+        trained_context=checkpoint.config.context,
+        chat_template=text if isinstance(text, str) else None,
+        specials={ours: _token(told.get(theirs)) for ours, theirs in names.items()},
+        adds_bos=bool(told.get("add_bos_token", False)),
+        checkpoint=checkpoint,
+    )
+
+
+def _from_release(folder: Path, name: str | None, engine: EngineName) -> Target:
     manifest = _manifest(folder)
+    found = _release_folder(folder) if engine == "pytorch" else _release_gguf(folder, manifest)
+    kind = manifest.get("kind")  # "base" or "chat"; a release of a pretrained model is a base model unless it says so
+    return replace(
+        found,
+        name=name or str(manifest.get("name") or folder.resolve().name),
+        converses=kind == "chat" and found.has_template,
+        release=manifest.get("root") if isinstance(manifest.get("root"), str) else None,
+        languages=_languages(manifest.get("languages")) or found.languages,
+    )
+
+
+def _release_folder(folder: Path) -> FolderTarget:
+    if not (folder / "model" / "config.json").is_file():
+        raise OpenbookError(f"{folder} holds no model folder for the PyTorch engine. Leave --engine out.")
+    return _from_folder(folder / "model", None)
+
+
+def _release_gguf(folder: Path, manifest: dict[str, Any]) -> GgufTarget:
     place = manifest.get("serve")
     if not isinstance(place, str):
         raise OpenbookError(f"{folder / 'manifest.json'} does not name a GGUF under 'serve'. Make the release again.")
@@ -75,25 +166,11 @@ def _from_release(folder: Path, name: str | None) -> Target:
         raise OpenbookError(
             f"{folder} lacks {place}, the file it says is to be served. Check it: openbook verify {folder}"
         )
-    header = read_header(gguf)
-    kind = manifest.get("kind")  # "base" or "chat"; a release of a pretrained model is a base model unless it says so
-    return Target(
-        gguf=gguf,
-        header=header,
-        name=name or str(manifest.get("name") or folder.resolve().name),
-        converses=kind == "chat" and bool(header.text("tokenizer.chat_template")),
-        release=manifest.get("root") if isinstance(manifest.get("root"), str) else None,
-        languages=_languages(manifest.get("languages")) or _languages(header.metadata.get("general.languages")),
-        license=header.text("general.license"),
-    )
+    return _from_file(gguf, None)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
-    if not path.is_file():
-        raise OpenbookError(
-            f"{folder} is not a release: it holds no manifest.json. Give a release folder or a .gguf file."
-        )
     try:
         manifest = json.loads(path.read_bytes())
     except ValueError as trouble:
@@ -105,3 +182,20 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _languages(value: object) -> tuple[str, ...]:
     return tuple(str(code) for code in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """The content of a tokenizer_config.json; nothing where there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as trouble:
+        raise OpenbookError(f"{path} is not JSON: {trouble}. Write it again.") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _token(value: object) -> str | None:
+    """A special token's text, which Hugging Face writes plainly or as an object."""
+    found = value.get("content") if isinstance(value, dict) else value
+    return found if isinstance(found, str) else None

@@ -1,30 +1,35 @@
-"""Questions to one of llama.cpp's processes over its private socket, answered whole or as a stream of lines."""
+"""Questions to one of llama.cpp's processes over its private socket, answered whole or as a stream of lines.
 
-from collections.abc import AsyncGenerator, Mapping
+The little of HTTP that its server speaks here is read by hand: a general client costs more a token than all the rest of
+this server together, on the cores that the model computes with.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
-import httpx
 import orjson
 
 from openbook.serve.engine import wire
-from openbook.serve.engine.interface import EngineGoneError
+from openbook.serve.engine.interface import EngineGoneError, RefusedError
 from openbook.serve.engine.process import WorkerProcess
+
+SECONDS_TO_CONNECT = 5.0
+LONGEST_HEAD = 65_536
+READ = 262_144
+"""Bytes taken from the socket at once."""
 
 
 class Channel:
-    """A process and the connections to it."""
+    """A process and the connections to it; each question has its own, so that closing it ends the work.
+
+    A connection that is kept would hold a thread of llama.cpp's, which closes it when it likes, perhaps just as the
+    next question is sent.
+    """
 
     def __init__(self, wish: dict[str, Any]) -> None:
         self._process = WorkerProcess(wish)
-        # A connection is used once: an idle one would hold a thread of llama.cpp's, which closes it when it likes,
-        # perhaps just as the next question is sent.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=self._process.socket, limits=limits),
-            base_url="http://engine",
-            timeout=httpx.Timeout(None, connect=5),
-            trust_env=False,
-        )
 
     @property
     def alive(self) -> bool:
@@ -35,37 +40,108 @@ class Channel:
         await self._process.start()
 
     async def close(self) -> None:
-        await self._client.aclose()
         await self._process.close()
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to one question; RefusedError or EngineGoneError when there is none."""
-        try:
-            answer = await self._client.post(path, content=orjson.dumps(body))
-            content = orjson.loads(answer.content)
-        except (httpx.HTTPError, orjson.JSONDecodeError) as trouble:
-            raise EngineGoneError("The engine does not answer; try again.") from trouble
-        if answer.status_code != 200:
-            raise wire.refusal(content)
-        return dict(content)
+        return await self._whole("POST", path, orjson.dumps(body))
 
     async def look(self, path: str) -> dict[str, Any]:
         """What the process tells of itself; nothing when it does not."""
         try:
-            return dict(orjson.loads((await self._client.get(path)).content))
-        except (httpx.HTTPError, orjson.JSONDecodeError):
+            return await self._whole("GET", path, b"")
+        except (EngineGoneError, RefusedError):
             return {}
+
+    async def _whole(self, method: str, path: str, content: bytes) -> dict[str, Any]:
+        async with self._asked(method, path, content) as answer:
+            raw = b"".join([piece async for piece in answer.pieces()])
+            found = _json(raw)
+            if answer.status != 200:
+                raise wire.refusal(found)
+            return found
 
     async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The lines of a streamed answer. Closing this ends the connection, and with it the work."""
+        async with self._asked("POST", path, orjson.dumps(body)) as answer:
+            if answer.status != 200:
+                raise wire.refusal(_json(b"".join([piece async for piece in answer.pieces()])))
+            rest = b""
+            async for piece in answer.pieces():
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    yield line
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, method: str, path: str, content: bytes) -> "AsyncIterator[_Answer]":
+        """A question that was sent, and the head of its answer; EngineGoneError when the process breaks off."""
         try:
-            async with self._client.stream("POST", path, content=orjson.dumps(body)) as answer:
-                if answer.status_code != 200:
-                    raise wire.refusal(orjson.loads(await answer.aread()))
-                rest = b""
-                async for chunk in answer.aiter_raw():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        yield line
-        except (httpx.HTTPError, orjson.JSONDecodeError) as trouble:
+            async with asyncio.timeout(SECONDS_TO_CONNECT):
+                reader, writer = await asyncio.open_unix_connection(self._process.socket, limit=LONGEST_HEAD)
+        except (OSError, TimeoutError) as trouble:
+            raise EngineGoneError("The engine does not answer; try again.") from trouble
+        try:
+            head = (
+                f"{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            )
+            writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+            await writer.drain()
+            yield await _head(reader)
+        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as trouble:
             raise EngineGoneError("The engine stopped while it was answering; try again.") from trouble
+        finally:
+            writer.close()
+
+
+class _Answer:
+    """An answer whose head has been read."""
+
+    def __init__(self, status: int, reader: asyncio.StreamReader, chunked: bool, length: int) -> None:
+        self.status = status
+        self._reader = reader
+        self._chunked = chunked
+        self._length = length
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives; IncompleteReadError when it is cut."""
+        if not self._chunked:
+            yield await self._reader.readexactly(self._length)
+            return
+        held = b""
+        while True:
+            found, held, ended = _dechunked(held)
+            if found:
+                yield found
+            if ended:
+                return
+            more = await self._reader.read(READ)
+            if not more:
+                raise asyncio.IncompleteReadError(held, None)
+            held += more
+
+
+async def _head(reader: asyncio.StreamReader) -> _Answer:
+    lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+    fields = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+    chunked = fields.get(b"transfer-encoding", b"").lower() == b"chunked"
+    return _Answer(int(lines[0].split()[1]), reader, chunked, int(fields.get(b"content-length", 0)))
+
+
+def _dechunked(held: bytes) -> tuple[bytes, bytes, bool]:
+    """(content of the whole chunks, bytes of one that is not whole yet, whether the last has come), RFC 9112, 7.1."""
+    found: list[bytes] = []
+    at = 0
+    while (line := held.find(b"\r\n", at)) >= 0:
+        size = int(held[at:line].partition(b";")[0], 16)
+        start, end = line + 2, line + 2 + size
+        if len(held) < end + 2:
+            break
+        if size == 0:
+            return b"".join(found), b"", True
+        found.append(held[start:end])
+        at = end + 2
+    return b"".join(found), held[at:], False
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    return dict(orjson.loads(raw))

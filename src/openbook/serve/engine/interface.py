@@ -79,6 +79,7 @@ class Sampling:
     top_logprobs: int | None = None  # None: no log-probabilities; else so many alternatives at each place
     grammar: str | None = None  # GBNF
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
+    tenant: str = ""  # a prompt's computed beginning is used again only for requests of the same tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,12 @@ class Engine(Protocol):
 
     def converse(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
         """Answer messages laid out by the model's own chat template."""
+
+    def echo(self, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
+        """The prompt and what follows it, with the log-probability of every token of both."""
+
+    def adapted(self, adapter: str) -> "Engine":
+        """The same engine with this adapter's weights added; what it keeps of prompts is not shared."""
 
     async def score(self, ids: Sequence[int], top: int) -> list[TokenLogprob]:
         """How likely each token is after those before it, with the `top` likeliest at its place."""

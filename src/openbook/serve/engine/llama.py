@@ -1,19 +1,22 @@
 """The default engine: llama.cpp through xllamacpp, with continuous batching over its slots, for any GGUF."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import orjson
 
-from openbook.errors import OpenbookError
-from openbook.serve.engine import tools, wire
+from openbook.serve.engine import echoing, tools, wire
 from openbook.serve.engine.channel import Channel
+from openbook.serve.engine.embedder import Embedder
 from openbook.serve.engine.interface import (
     Conversation,
     Delta,
+    Engine,
     EngineGoneError,
     RefusedError,
     Sampling,
@@ -21,26 +24,41 @@ from openbook.serve.engine.interface import (
     TokenLogprob,
 )
 from openbook.serve.engine.scorer import Scorer
-from openbook.serve.target import Target
+from openbook.serve.engine.slots import Slots
+from openbook.serve.target import GgufTarget
+
+EMPTY: Mapping[str, Path] = MappingProxyType({})
 
 
 class LlamaEngine:
     """Talks to llama.cpp's server in a child process; closing an answer's iterator frees its slot."""
 
-    def __init__(self, target: Target, *, context: int, parallel: int, threads: int) -> None:
+    def __init__(
+        self, target: GgufTarget, *, context: int, parallel: int, threads: int, adapters: Mapping[str, Path] = EMPTY
+    ) -> None:
+        """`adapters`: GGUF adapters by name; the process reads them with the model, and applies what is asked for."""
         self.context = context
         self.parallel = parallel
         self.vocabulary = target.header.length("tokenizer.ggml.tokens")
+        self._adapters = dict(adapters)
+        self._allowed = set(adapters)
+        self._slots = Slots[str](parallel)
         wish = {"model": str(target.gguf), "context": context, "threads": threads}
         answering = {"parallel": parallel, "connections": 2 * parallel + 8, "embedding": False}
-        self._channel = Channel(wish | answering)  # a thread for each open answer and some for quick questions
-        self._embedding_wish = wish | {"parallel": 1, "connections": 4, "embedding": True}
+        # a thread for each open answer and some for quick questions
+        self._channel = Channel(wish | answering | {"adapters": [str(path) for path in adapters.values()]})
+        embedding = wish | {"parallel": 1, "connections": 4, "embedding": True}
         # a model that says how its vectors are pooled was made to embed; of others the mean is taken
-        self._embedding_wish["pooling"] = f"{target.header.architecture}.pooling_type" not in target.header.metadata
-        self._embedder: Channel | None = None
+        embedding["pooling"] = f"{target.header.architecture}.pooling_type" not in target.header.metadata
         self._template_calls = False
-        self._starting = asyncio.Lock()
-        self._scorer = Scorer(target, context=context, threads=threads)
+        paths: dict[str | None, Path | None] = {None: None}
+        paths.update(adapters)
+        self._embedders = {
+            name: Embedder(embedding | {"adapters": [str(path)] if path else []}) for name, path in paths.items()
+        }
+        self._scorers = {
+            name: Scorer(target, context=context, threads=threads, adapter=path) for name, path in paths.items()
+        }
 
     @property
     def alive(self) -> bool:
@@ -54,45 +72,99 @@ class LlamaEngine:
 
     async def close(self) -> None:
         await self._channel.close()
-        await self._scorer.close()
-        if self._embedder is not None:
-            await self._embedder.close()
+        for scorer in self._scorers.values():
+            await scorer.close()
+        for embedder in self._embedders.values():
+            await embedder.close()
+
+    async def load_adapter(self, name: str, path: Path) -> None:
+        """Answer with the adapter again; llama.cpp reads its weights with the model and keeps them."""
+        self._allowed.add(name)
+
+    async def unload_adapter(self, name: str) -> None:
+        self._allowed.discard(name)
+
+    def adapted(self, adapter: str) -> "Engine":
+        return AdaptedLlamaEngine(self, adapter)
 
     def complete(self, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
-        if sampling.top_logprobs is not None:
-            return self._measured(prompt, sampling, sampling.top_logprobs)
-        fields = wire.sampling_fields(sampling) | wire.form_fields(sampling)
-        return self._stream("/v1/completions", fields | {"prompt": self._checked(prompt)})
+        return self.complete_with(prompt, sampling, None)
 
     def converse(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+        return self.converse_with(conversation, sampling, None)
+
+    def echo(self, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
+        return echoing.echoed(self, prompt, sampling)
+
+    def complete_with(
+        self, prompt: str | Sequence[int], sampling: Sampling, adapter: str | None
+    ) -> AsyncIterator[Delta]:
+        """Go on from a text, by the model or by it and an adapter."""
         if sampling.top_logprobs is not None:
-            return self._measured(conversation, sampling, sampling.top_logprobs)
+            return self._measured(prompt, sampling, sampling.top_logprobs, adapter)
+        fields = wire.sampling_fields(sampling) | wire.form_fields(sampling)
+        return self._stream("/v1/completions", fields | {"prompt": self._checked(prompt)}, sampling, adapter)
+
+    def converse_with(
+        self, conversation: Conversation, sampling: Sampling, adapter: str | None
+    ) -> AsyncIterator[Delta]:
+        """Answer messages, by the model or by it and an adapter."""
+        if sampling.top_logprobs is not None:
+            return self._measured(conversation, sampling, sampling.top_logprobs, adapter)
         if conversation.tools and not self._template_calls:
-            return self._calling(conversation, sampling)
+            return self._calling(conversation, sampling, adapter)
         fields = wire.sampling_fields(sampling) | _laid_out(conversation) | wire.form_fields(sampling, chat=True)
-        return self._stream("/v1/chat/completions", fields)
+        return self._stream("/v1/chat/completions", fields, sampling, adapter)
 
-    async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Delta]:
-        async with contextlib.aclosing(self._channel.lines(path, body)) as lines:
-            ended = False
-            async for line in lines:
-                delta = wire.delta(line)
-                if delta is not None:
-                    ended = ended or delta.finish is not None
-                    yield delta
-            if not ended:  # a cut answer must not pass for a whole one
-                raise EngineGoneError("The engine ended before its answer did.")
+    @contextlib.contextmanager
+    def _slot(self, sampling: Sampling, adapter: str | None, prompt: object) -> Iterator[dict[str, Any]]:
+        """The fields that put a request into a slot whose cache may serve it.
 
-    async def _calling(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+        llama.cpp drops what a slot has read with other weights only when an adapter is switched on, not when it is
+        switched off again, and knows no tenants: so the slot is chosen here, and told to forget another owner's prompt.
+        """
+        if adapter is not None and adapter not in self._allowed:
+            raise EngineGoneError(f"The adapter {adapter} is not loaded.")
+        owner = f"{sampling.tenant}\0{adapter or ''}"
+        key = prompt if isinstance(prompt, str) else orjson.dumps(prompt).decode()
+        taken = self._slots.take(owner, key)
+        fields: dict[str, Any] = {"cache_prompt": taken is not None and taken.own}
+        if taken is not None:
+            fields["id_slot"] = taken.number
+        if self._adapters:
+            fields["lora"] = [{"id": at, "scale": float(name == adapter)} for at, name in enumerate(self._adapters)]
+        try:
+            yield fields
+        finally:
+            if taken is not None:
+                self._slots.give_back(taken.number, owner, key)
+
+    async def _stream(
+        self, path: str, body: Mapping[str, Any], sampling: Sampling, adapter: str | None
+    ) -> AsyncIterator[Delta]:
+        with self._slot(sampling, adapter, body["prompt"] if "prompt" in body else body["messages"]) as place:
+            async with contextlib.aclosing(self._channel.lines(path, {**body, **place})) as lines:
+                ended = False
+                async for line in lines:
+                    delta = wire.delta(line)
+                    if delta is not None:
+                        ended = ended or delta.finish is not None
+                        yield delta
+                if not ended:  # a cut answer must not pass for a whole one
+                    raise EngineGoneError("The engine ended before its answer did.")
+
+    async def _calling(
+        self, conversation: Conversation, sampling: Sampling, adapter: str | None
+    ) -> AsyncIterator[Delta]:
         spoken, schema = tools.in_words(conversation)
         answer = Delta()
-        async for piece in self.converse(spoken, replace(sampling, schema=schema)):
+        async for piece in self.converse_with(spoken, replace(sampling, schema=schema), adapter):
             finish, usage = piece.finish or answer.finish, piece.usage or answer.usage
             answer = Delta(answer.text + piece.text, finish=finish, usage=usage)
         yield tools.called(answer)
 
     async def _measured(
-        self, prompt: str | Sequence[int] | Conversation, sampling: Sampling, top: int
+        self, prompt: str | Sequence[int] | Conversation, sampling: Sampling, top: int, adapter: str | None
     ) -> AsyncIterator[Delta]:
         """An answer with its log-probabilities, in one piece.
 
@@ -103,33 +175,27 @@ class LlamaEngine:
             prompt = str((await self._channel.ask("/apply-template", _laid_out(prompt)))["prompt"])
         fields = wire.sampling_fields(sampling) | wire.form_fields(sampling)
         fields |= {"stream": False, "n_probs": max(1, top), "return_tokens": True, "prompt": self._checked(prompt)}
-        delta, written = wire.whole(await self._channel.ask("/completion", fields))
+        with self._slot(sampling, adapter, prompt) as place:
+            delta, written = wire.whole(await self._channel.ask("/completion", fields | place))
         if len(delta.logprobs) < len(written):
             read = [token.id for token in await self.tokenize(prompt, True)] if isinstance(prompt, str) else [*prompt]
-            scored = await self.score(read + written, max(1, top))
+            scored = await self.score_with(read + written, max(1, top), adapter)
             delta = replace(delta, logprobs=tuple(scored[len(read) :]))
         yield delta
 
     async def score(self, ids: Sequence[int], top: int) -> list[TokenLogprob]:
-        return await self._scorer.score(self._checked_ids(ids), top)
+        return await self.score_with(ids, top, None)
+
+    async def score_with(self, ids: Sequence[int], top: int, adapter: str | None) -> list[TokenLogprob]:
+        return await self._scorers[adapter].score(self._checked_ids(ids), top)
 
     async def embed(self, texts: Sequence[str | Sequence[int]]) -> tuple[list[np.ndarray], int]:
-        body = {"input": [self._checked(text) for text in texts]}
-        answer = await (await self._embedding_channel()).ask("/v1/embeddings", body)
-        rows = sorted(answer["data"], key=lambda row: row["index"])
-        return [np.asarray(row["embedding"], np.float32) for row in rows], int(answer["usage"]["prompt_tokens"])
+        return await self.embed_with(texts, None)
 
-    async def _embedding_channel(self) -> Channel:
-        """A second process, started when it is first needed: llama.cpp's server either answers or embeds."""
-        async with self._starting:
-            if self._embedder is None:
-                channel = Channel(self._embedding_wish)
-                try:
-                    await channel.start()
-                except OpenbookError as trouble:
-                    raise RefusedError(str(trouble), 501) from None
-                self._embedder = channel
-        return self._embedder
+    async def embed_with(
+        self, texts: Sequence[str | Sequence[int]], adapter: str | None
+    ) -> tuple[list[np.ndarray], int]:
+        return await self._embedders[adapter].embed([self._checked(text) for text in texts])
 
     async def tokenize(self, text: str, add_special: bool) -> list[Token]:
         body = {"content": text, "add_special": add_special, "with_pieces": True, "parse_special": True}
@@ -151,6 +217,41 @@ class LlamaEngine:
             if not 0 <= number < self.vocabulary:
                 raise RefusedError(f"{number} is not a token of this model; it has {self.vocabulary}.")
         return ids
+
+
+class AdaptedLlamaEngine:
+    """A LlamaEngine with one adapter switched on."""
+
+    def __init__(self, engine: LlamaEngine, adapter: str) -> None:
+        self._engine = engine
+        self._adapter = adapter
+        self.context, self.parallel = engine.context, engine.parallel
+        self.tokenize, self.detokenize, self.count = engine.tokenize, engine.detokenize, engine.count
+
+    @property
+    def alive(self) -> bool:
+        return self._engine.alive
+
+    def complete(self, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
+        return self._engine.complete_with(prompt, sampling, self._adapter)
+
+    def converse(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+        return self._engine.converse_with(conversation, sampling, self._adapter)
+
+    def echo(self, prompt: str | Sequence[int], sampling: Sampling) -> AsyncIterator[Delta]:
+        return echoing.echoed(self, prompt, sampling)
+
+    def adapted(self, adapter: str) -> Engine:
+        return self._engine.adapted(adapter)
+
+    async def score(self, ids: Sequence[int], top: int) -> list[TokenLogprob]:
+        return await self._engine.score_with(ids, top, self._adapter)
+
+    async def embed(self, texts: Sequence[str | Sequence[int]]) -> tuple[list[np.ndarray], int]:
+        return await self._engine.embed_with(texts, self._adapter)
+
+    async def close(self) -> None:
+        """The engine is closed with its model."""
 
 
 def _laid_out(conversation: Conversation) -> dict[str, Any]:

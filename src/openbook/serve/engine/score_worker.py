@@ -22,6 +22,8 @@ def main() -> None:
 
     try:
         model = LlamaCpp(Path(wish["model"]), wish["context"], wish["threads"])
+        if wish["adapter"]:
+            model.apply(Path(wish["adapter"]))
     except OpenbookError as trouble:
         print(json.dumps({"error": str(trouble)}), file=answers, flush=True)
         return

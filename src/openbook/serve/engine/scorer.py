@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from openbook.serve.engine.interface import EngineGoneError, RefusedError, Token, TokenLogprob
 from openbook.serve.engine.vocabulary import token_bytes
-from openbook.serve.target import Target
+from openbook.serve.target import GgufTarget
 
 LONGEST_LINE = 2**28  # bytes of one answer
 
@@ -18,8 +19,9 @@ LONGEST_LINE = 2**28  # bytes of one answer
 class Scorer:
     """Scores one row at a time; others wait. The model's file is mapped, so its weights are in memory once."""
 
-    def __init__(self, target: Target, *, context: int, threads: int) -> None:
-        self._wish = {"model": str(target.gguf), "context": context, "threads": threads}
+    def __init__(self, target: GgufTarget, *, context: int, threads: int, adapter: Path | None = None) -> None:
+        self._wish: dict[str, Any] = {"model": str(target.gguf), "context": context, "threads": threads}
+        self._wish["adapter"] = str(adapter) if adapter else None
         self._context = context
         self._kind = target.header.text("tokenizer.ggml.model") or ""
         self._process: asyncio.subprocess.Process | None = None

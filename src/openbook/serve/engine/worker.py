@@ -51,6 +51,12 @@ def _parameters(library: Any, wish: dict[str, Any]) -> Any:
     parameters.endpoint_slots = False
     parameters.endpoint_props = False
     parameters.endpoint_metrics = False
+    adapters = []
+    for path in wish["adapters"]:
+        adapter = library.CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = path, float(wish["embedding"])  # an embedder is of one adapter, or of none
+        adapters.append(adapter)
+    parameters.lora_adapters = adapters
     if wish["embedding"]:
         parameters.embedding = True
         parameters.n_batch = parameters.n_ubatch = wish["context"]  # a text is embedded in one piece

@@ -1,0 +1,95 @@
+"""What is deployed is what was tested: the unit is sound, and both files call the program as it is."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from openbook.cli.app import app
+from openbook.serve import answers
+from openbook.serve.answers import Job
+from openbook.serve.completions import CompletionShape
+from openbook.serve.engine.interface import Delta, Usage
+from openbook.serve.identity import Identity, digest
+from openbook.serve.keys import ANYONE
+from openbook.serve.ledger import Ledger
+from openbook.serve.limits import Gate
+from openbook.serve.metrics import Metrics
+from openbook.serve.stream import Fan
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNIT, CONTAINER = DEPLOY / "openbook.service", DEPLOY / "Containerfile"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_finds_nothing_wrong_with_the_unit_and_little_exposed(tmp_path: Path) -> None:
+    unit = tmp_path / "openbook.service"
+    text = UNIT.read_text()
+    assert "openbook serve" in text
+    unit.write_text(text.replace("/opt/openbook/bin/openbook", str(shutil.which("true"))))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told.stdout)
+    assert found is None or float(found[1]) < 3  # older versions cannot judge a file
+
+
+@pytest.mark.parametrize("place", [UNIT, CONTAINER])
+def test_the_command_lines_are_ones_that_the_program_takes(place: Path) -> None:
+    text = place.read_text()
+    if place is UNIT:
+        found = re.search(r"^ExecStart=\S+/openbook (.*)$", text, re.M)
+        assert found is not None
+        words = found[1].split()
+    else:
+        parts = [
+            json.loads(line.partition(" ")[2]) for line in text.splitlines() if re.match(r"(ENTRYPOINT|CMD) ", line)
+        ]
+        assert parts[0] == ["openbook"]
+        words = parts[1]
+    said = CliRunner().invoke(app, words)
+    assert "does not exist" in str(said.exception), said.output  # understood; the release is not on this machine
+
+
+def test_a_stream_that_waits_says_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that takes long to begin, and again to go on, sends comments that clients pass over."""
+    monkeypatch.setattr(answers, "KEEP_ALIVE_SECONDS", 0.01)
+
+    async def run() -> list[bytes]:
+        go_on = asyncio.Event()
+
+        async def slow() -> AsyncIterator[Delta]:
+            await go_on.wait()
+            yield Delta("late", finish="stop", usage=Usage(1, 1))
+
+        shape = CompletionShape(Identity("tiny", None, None), 1, [""], None, "cmpl-1", 0)
+        job = Job([slow], shape, stream=True, include_usage=True)
+        said = []
+        ledger = Ledger(Metrics(), None, ANYONE, "/v1/completions", "tiny", {})
+        async for piece in answers._events(Fan(Gate(1, 1), job.starts), job, None, ledger):
+            said.append(piece)
+            if len(said) == 3:
+                go_on.set()
+        return said
+
+    said = asyncio.run(run())
+    assert said[:3] == [b": keep-alive\n\n"] * 3
+    assert b"late" in said[-3] and b'"usage"' in said[-2] and said[-1] == b"data: [DONE]\n\n"
+
+
+def test_a_folders_digest_is_what_sha256sum_gives(tmp_path: Path) -> None:
+    """`cd FOLDER && sha256sum * | sha256sum`, names in byte order."""
+    if shutil.which("sha256sum") is None:
+        pytest.skip("sha256sum is not installed")
+    (tmp_path / "b").write_text("two")
+    (tmp_path / "a").write_text("one")
+    told = subprocess.run("sha256sum a b | sha256sum", shell=True, cwd=tmp_path, capture_output=True, check=True)
+    assert digest(tmp_path) == told.stdout.decode().split()[0]
