@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, release, tokenizer, train
+from openbook import corpus, evaluate, release, tokenizer, trace, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -22,6 +22,7 @@ from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
 STEPS = (
     "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "release",
+    "trace",
 )  # fmt: skip
 """The steps of a run in the order of the flow; each one's artifact is the folder of its name."""
 
@@ -158,6 +159,15 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
             ),
         ),
         release_step(recipe.release, recipe.name, recipe.description),
+        step(
+            "trace",
+            trace.VERSION,
+            {"trace": recipe.trace},
+            ["corpus", "tokens"],
+            lambda f, work, context: trace.run(
+                recipe.trace, Corpus.open(f["corpus"]), TokenizedCorpus.open(f["tokens"]), work, context
+            ),
+        ),
     ]
 
 

@@ -22,6 +22,7 @@ from openbook.model import family
 from openbook.model.export import ExportSettings
 from openbook.release import ReleaseSettings
 from openbook.tokenizer import TokenizerSettings
+from openbook.trace import TraceSettings
 from openbook.train import ModelSettings, TrainSettings
 from openbook.train.ladder import LadderSettings
 
@@ -55,6 +56,7 @@ class Recipe(BaseModel):
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
     release: ReleaseSettings = ReleaseSettings()
+    trace: TraceSettings = TraceSettings()
     engine: EngineSettings = EngineSettings()
     """Where tasks run; decides nothing, and is no part of any step's identity."""
 
