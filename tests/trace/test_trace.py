@@ -4,23 +4,15 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.trace.small_index import document, index_of
 
-from openbook.compute import local
-from openbook.context import Context
 from openbook.errors import OpenbookError
-from openbook.progress import quiet
-from openbook.tokenizer import TokenizedCorpus
-from openbook.trace import TraceIndex, TraceSettings
-from openbook.trace import run as build
+from openbook.trace import TraceIndex
 from openbook.trace.layout import lay_out, plain
 from openbook.trace.lookup import trace
 from openbook.trace.spans import longest, matches
@@ -31,38 +23,6 @@ VOCABULARY = [
     *"foo_bar x² ½ ḃ 🙂 👩‍🚀 e\u0301".split(),
 ]
 BETWEEN = [" ", " ", " ", "\n", "\t ", ", ", ". ", " (", ") ", "-", "'", ".", "\u00a0", "\u00ad", "\u200f", "/", ""]
-
-
-def document(number: int) -> str:
-    return f"{number:064x}"
-
-
-def index_of(folder: Path, texts: Sequence[str], most: int = 50, sealed: bool = True, **other: Any) -> TraceIndex:
-    """An index over texts that are all one language's documents; every character counts as a token."""
-    rights = other.get("rights") or ["open"] * len(texts)
-    rows = [
-        {
-            "id": document(number), "text": text, "url": f"https://a.example/{number}", "title": f"Page {number}",
-            "license": "CC0-1.0", "license_evidence": "a link", "reservations": [], "rights": right, "split": "train",
-        }
-        for number, (text, right) in enumerate(zip(texts, rights, strict=True))
-    ]  # fmt: skip
-    (folder / "corpus" / "documents").mkdir(parents=True, exist_ok=True)
-    (folder / "corpus" / "index.json").write_text(json.dumps({"languages": {"mt": {}}, "root": "ab" * 32}))
-    schema = pa.schema([(name, pa.list_(pa.string()) if name == "reservations" else pa.string()) for name in rows[0]])
-    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "corpus/documents/mt.parquet", row_group_size=3)
-    ends = np.cumsum([len(text) + 1 for text in texts])
-    (folder / "tokens" / "mt").mkdir(parents=True, exist_ok=True)
-    np.zeros(ends[-1], "<u2").tofile(folder / "tokens/mt/tokens.bin")
-    spans = {"id": [row["id"] for row in rows], "start": [0, *ends[:-1].tolist()], "end": ends.tolist()}
-    pq.write_table(pa.table(spans), folder / "tokens/mt/documents.parquet")
-    facts = {"vocabulary": 9, "dtype": "uint16", "languages": {"mt": {"tokens": int(ends[-1])}}}
-    (folder / "tokens/index.json").write_text(json.dumps(facts))
-    corpus: Any = SimpleNamespace(folder=folder / "corpus", root="ab" * 32)
-    chosen = TraceSettings.model_construct(index=True, sealed=sealed, shard_tokens=most)
-    context = Context(local(1), quiet(), folder / "cache")
-    build(chosen, corpus, TokenizedCorpus.open(folder / "tokens"), folder / "trace", context)
-    return TraceIndex.open(folder / "trace")
 
 
 def naive_words(text: str) -> list[tuple[str, str]]:
@@ -128,7 +88,7 @@ TEXT = st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(BETWEEN))
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(texts=st.lists(TEXT, min_size=1, max_size=6), asked=TEXT, taken=st.data())
 def test_the_spans_are_those_of_a_naive_search(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], asked: str, taken: st.DataObject

@@ -28,7 +28,7 @@ LONGEST = 50_000
 class TraceBody(BaseModel):
     model_config = STRICT
 
-    text: Annotated[str, Field(max_length=LONGEST)]
+    text: str
     model: str | None = None
     least_words: Annotated[int, Field(ge=1, le=1000)] = 5
     documents: Annotated[int, Field(ge=1, le=50)] = 5
@@ -64,6 +64,10 @@ class Tracing:
 
     async def trace(self, request: Request) -> Response:
         asked = await body(request, TraceBody, self._limits)
+        if len(asked.text) > LONGEST:
+            raise ApiError(
+                422, f"text has {len(asked.text):,} characters; {LONGEST:,} are traced at once.", param="text"
+            )
         served = self._models.find(asked.model)
         if self._tracer is None:
             text = "This server has no index to trace in: it was started without --trace."
