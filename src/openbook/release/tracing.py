@@ -1,6 +1,5 @@
 """A traced text with all that a run says of the documents: removal asked for or not, released or not, and the proof."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ class Tracer:
             removal = rule.replace("optout:", "asked by ") if rule else "none"
         released = listed(self.run / "release" / IDS, id) if self.run and self._released else None
         told = document | {"removal": removal, "released": released}
-        return told | {"receipt": json.loads(make_receipt(self.run, "documents", id))} if proof and self.run else told
+        return told | {"receipt": make_receipt(self.run, "documents", id).decode()} if proof and self.run else told
 
     @property
     def _released(self) -> bool:
