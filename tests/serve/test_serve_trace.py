@@ -206,13 +206,28 @@ def test_the_page_tells_about_the_model(page: Page, traced: Running, width: int)
 
 
 @NEEDS_CHROMIUM
+def test_nothing_is_wider_than_a_phone_in_any_language(page: Page, traced: Running) -> None:
+    page.size(320, 700)
+    page.open(traced.url, READY)
+    for code in page.run("[...document.getElementById('language').options].map((one) => one.value)"):
+        page.run(
+            f"var s = document.getElementById('language'); s.value = '{code}'; s.dispatchEvent(new Event('change'))"
+        )
+        page.wait(f"document.documentElement.lang === '{code}' && document.querySelector('#about-model dl')")
+        for view in ("complete", "about"):
+            page.run(f"document.querySelector('input[value={view}]').click()")
+            assert page.run("document.documentElement.scrollWidth") <= 320, (code, view)
+    page.run("localStorage.clear()")
+
+
+@NEEDS_CHROMIUM
 def test_one_of_several_models_is_chosen(page: Page, tiny_gguf: Path, tmp_path: Path) -> None:
     other = shutil.copy(tiny_gguf, tmp_path / "other.gguf")
     with serving(tiny_gguf, more=[str(other)]) as running:
         page.size(1100, 800)
         page.open(running.url, READY)
         page.run(
-            "const s = document.querySelector('#model select'); s.value = 'other'; s.dispatchEvent(new Event('change'))"
+            "var s = document.querySelector('#model select'); s.value = 'other'; s.dispatchEvent(new Event('change'))"
         )
         assert page.run("document.querySelector('#model select').selectedOptions[0].textContent") == "other"
         page.run("document.getElementById('max_tokens').value = 3; document.getElementById('message').focus()")

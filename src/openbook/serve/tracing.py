@@ -53,6 +53,7 @@ class Tracing:
         self._models = models
         self._limits = settings.limits
         self._tracer = open_tracer(settings.trace)
+        self._abouts: dict[str, About | None] = {}
         self._gate = Gate(1, settings.limits.waiting)  # each takes a core for some milliseconds
 
     def routes(self) -> list[Route]:
@@ -72,7 +73,7 @@ class Tracing:
         if self._tracer is None:
             text = "This server has no index to trace in: it was started without --trace."
             raise ApiError(501, text, code="no_trace_index")
-        if not self._traced(served, About.of(served.target)):
+        if not self._traced(served):
             text = f"The index of this server is not that of {served.name}: it was made of another corpus."
             raise ApiError(409, text, param="model", code="other_corpus")
         return JsonResponse(await self._traced_text(self._tracer, asked))
@@ -86,19 +87,24 @@ class Tracing:
             except OpenbookError as trouble:
                 raise ApiError(400, str(trouble), code="cannot_trace") from None
 
-    def _traced(self, served: Served, about: About | None) -> bool:
-        return self._tracer is not None and self._tracer.index.corpus_root in corpus_roots(served, about)
+    def _traced(self, served: Served) -> bool:
+        return self._tracer is not None and self._tracer.index.corpus_root in corpus_roots(served, self._about(served))
+
+    def _about(self, served: Served) -> About | None:
+        if served.name not in self._abouts:
+            self._abouts[served.name] = About.of(served.target)
+        return self._abouts[served.name]
 
     async def about(self, request: Request) -> Response:
         """What the page shows of a model beside its card."""
         served = self._models.find(request.query_params.get("model"))
-        about = About.of(served.target)
+        about = self._about(served)
         facts = await asyncio.to_thread(about.facts) if about else None
-        return JsonResponse({"model": served.name, "traced": self._traced(served, about), "release": facts})
+        return JsonResponse({"model": served.name, "traced": self._traced(served), "release": facts})
 
     async def paper(self, request: Request) -> Response:
         """A document of the model's release; it may show itself and nothing else."""
-        about = About.of(self._models.find(request.query_params.get("model")).target)
+        about = self._about(self._models.find(request.query_params.get("model")))
         found = about.paper(request.path_params["language"], request.path_params["name"]) if about else None
         if found is None:
             raise ApiError(404, "The release has no such document.")
