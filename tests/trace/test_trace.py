@@ -28,7 +28,7 @@ BETWEEN = [" ", " ", " ", "\n", "\t ", ", ", ". ", " (", ") ", "-", "'", ".", "\
 def naive_words(text: str) -> list[tuple[str, str]]:
     """(what stands before it: space, signs or nothing; the word) of each word, by Unicode's categories alone."""
     hidden = {"\u00ad", "\u200f"}
-    letters = [one for one in text if one not in hidden]
+    letters = [one for one in unicodedata.normalize("NFC", text) if one not in hidden]
     found: list[list[str]] = []
     gap, signs = "", True
     for at, one in enumerate(letters):
@@ -162,6 +162,21 @@ def test_the_rarest_spans_are_kept(tmp_path: Path) -> None:
     total, seen = 30 * 5 + 5, {"kelma": 1, "rari": 1, "ferm": 2, "stramba": 1}
     words = "kelma rari ferm ferm stramba".split()
     assert kept.surprise == pytest.approx(sum(np.log2(total / seen[word]) for word in words))
+
+
+@given(
+    st.lists(
+        st.sampled_from("a e\u0301 é \u0301 ü u\u0308\u0304 \u1100\u1161\u11a8 각 ก\u0e33 i\u0307 \u2126".split(" ")),
+        max_size=9,
+    )
+)
+def test_composed_and_decomposed_letters_are_the_same(pieces: list[str]) -> None:
+    text = " ".join(["", *pieces]) + "".join(pieces)
+    composed = unicodedata.normalize("NFC", text)
+    laid, same = lay_out(text), lay_out(composed)
+    assert laid.bytes.tobytes() == same.bytes.tobytes()
+    for one, other in zip(laid.words.tolist(), same.words.tolist(), strict=True):
+        assert unicodedata.normalize("NFC", text[one[2] : one[3]]) == composed[other[2] : other[3]]
 
 
 def test_an_empty_text_and_no_index(tmp_path: Path) -> None:
