@@ -15,6 +15,9 @@ from openbook.tokenizer import TokenizedCorpus, Tokenizer
 from openbook.trace.lineage import order_of
 from tests.end_to_end.conftest import SmallRun, openbook
 
+SIGNS = " .,;:!?()\"'«»„“”‘’–—-…·։"
+"""A span begins and ends with a word."""
+
 
 def passages(run: Path) -> list[tuple[str, str, str]]:
     """(language, id, a passage of twelve words) of some documents."""
@@ -22,7 +25,7 @@ def passages(run: Path) -> list[tuple[str, str, str]]:
     for language in Corpus.open(run / "corpus").languages:
         for row in list(Corpus.open(run / "corpus").documents(language))[:2]:
             words = row["text"].split()
-            found.append((language, row["id"], " ".join(words[-16:-4])))
+            found.append((language, row["id"], " ".join(words[-16:-4]).strip(SIGNS)))
     return found
 
 
