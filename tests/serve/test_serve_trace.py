@@ -170,6 +170,10 @@ def test_the_answer_is_underlined_and_its_source_opens_by_keyboard(page: Page, t
     )
     page.press("Escape", 27)
     assert page.run("[document.activeElement.tagName, document.querySelectorAll('.sources').length]") == ["MARK", 0]
+    page.press(" ", 32)
+    page.run("document.getElementById('beginning').focus()")
+    page.press("Escape", 27)
+    assert page.run("[document.activeElement.tagName, document.querySelectorAll('.sources').length]") == ["MARK", 0]
     assert all(url.startswith(traced.url) for url in page.requests)
     assert page.complaints == []
 

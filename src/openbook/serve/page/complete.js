@@ -43,6 +43,7 @@ export async function send(model, signal) {
   written.textContent = "";
   speed.textContent = "";
   close(text);
+  written.removeAttribute("aria-live");
   answer.querySelector(".tracer").replaceChildren();
   answer.hidden = false;
   answer.classList.add("busy");

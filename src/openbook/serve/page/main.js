@@ -6,6 +6,7 @@ import * as chat from "./chat.js";
 import * as complete from "./complete.js";
 import * as parameters from "./parameters.js";
 import { recall, remember } from "./store.js";
+import { leave } from "./trace.js";
 import * as words from "./words.js";
 
 const modes = { chat, complete };
@@ -36,7 +37,7 @@ async function start() {
     running?.abort();
     modes[mode()]?.clear();
   });
-  document.addEventListener("keydown", (event) => event.key === "Escape" && running?.abort());
+  document.addEventListener("keydown", (event) => event.key === "Escape" && (leave() || running?.abort()));
   try {
     house = await listModels();
     await Promise.all(house.data.map(async (card) => (known[card.id] = await about.know(card))));

@@ -13,6 +13,7 @@ export async function passages(model, text) {
 // Underlines the passages in `place`, which shows `text`; each opens its sources. Where two overlap, the rarer words win.
 export function underline(place, text, spans) {
   close(place);
+  place.setAttribute("aria-live", "off"); // the words are the same: a screen reader need not read them again
   const points = Array.from(text);
   const owner = new Array(points.length).fill(null);
   for (const span of [...spans].sort((a, b) => a.bits - b.bits)) owner.fill(span, span.start, span.end);
@@ -48,18 +49,7 @@ function toggle(place, mark, span) {
   if (shown) return;
   const panel = sources(span);
   panel.id = `sources-${(counter += 1)}`;
-  const leave = () => {
-    close(place);
-    mark.focus();
-  };
   panel.querySelector("button").addEventListener("click", leave);
-  const escape = (event) => {
-    if (event.key !== "Escape") return;
-    event.stopPropagation(); // it closes the sources, and does not stop an answer that is being written
-    leave();
-  };
-  panel.addEventListener("keydown", escape);
-  mark.addEventListener("keydown", (event) => mark.getAttribute("aria-expanded") === "true" && escape(event));
   mark.setAttribute("aria-expanded", "true");
   mark.setAttribute("aria-controls", panel.id);
   panel.style.setProperty("--top", `${mark.offsetTop}px`);
@@ -68,9 +58,18 @@ function toggle(place, mark, span) {
   panel.scrollIntoView({ block: "nearest" });
 }
 
+// Closes the sources that are open, if any, and goes back to their passage. True when there were some.
+export function leave() {
+  const mark = document.querySelector('mark[aria-expanded="true"]');
+  if (!mark) return false;
+  close(mark);
+  mark.focus();
+  return true;
+}
+
 export function close(place) {
   place.closest(".text").parentElement.querySelector(".sources")?.remove();
-  for (const mark of place.querySelectorAll("mark[aria-controls]")) {
+  for (const mark of place.closest(".text").querySelectorAll("mark[aria-controls]")) {
     mark.setAttribute("aria-expanded", "false");
     mark.removeAttribute("aria-controls");
   }
@@ -79,6 +78,7 @@ export function close(place) {
 function sources(span) {
   const panel = element("section", "", "sources");
   panel.tabIndex = -1;
+  panel.setAttribute("aria-live", "off");
   panel.setAttribute("aria-label", word("sources"));
   const head = element("header");
   const button = element("button", word("close"), "quiet");
