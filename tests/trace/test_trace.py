@@ -164,6 +164,18 @@ def test_the_rarest_spans_are_kept(tmp_path: Path) -> None:
     assert kept.surprise == pytest.approx(sum(np.log2(total / seen[word]) for word in words))
 
 
+def test_documents_that_training_read_are_named_first_then_those_that_hold_more_spans(tmp_path: Path) -> None:
+    said, other = "wieħed tnejn tlieta erbgħa ħamsa", "sitta sebgħa tmienja disgħa għaxra"
+    index = index_of(tmp_path, [said] * 4 + [f"{said} u {other}"] + [said] * 4)
+    asked = f"{said}, {other}"
+    (one, _) = trace(index, asked, documents=3)
+    assert [holder.source.id for holder in one.holders] == [document(at) for at in (4, 0, 1)]
+    read = document(7)
+    (one, _) = trace(index, asked, documents=3, steps=lambda source, start, end: (5,) if source.id == read else ())
+    assert [holder.source.id for holder in one.holders] == [document(at) for at in (7, 4, 0)]
+    assert [holder.steps for holder in one.holders] == [(5,), (), ()]
+
+
 @given(
     st.lists(
         st.sampled_from("a e\u0301 é \u0301 ü u\u0308\u0304 \u1100\u1161\u11a8 각 ก\u0e33 i\u0307 \u2126".split(" ")),

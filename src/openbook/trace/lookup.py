@@ -15,6 +15,8 @@ DOCUMENTS = 5
 """Documents that are named for a span."""
 _LOOKED_AT = 256
 """Occurrences of a span that are looked at in a shard, spread evenly over all."""
+_CANDIDATES = 4
+"""Times as many documents are looked at, so that those which training read are named before those which it did not."""
 _AROUND = 120
 """Bytes of an open document that are shown before and after a span."""
 
@@ -75,7 +77,7 @@ def trace(
 ) -> list[Span]:
     """The spans of a text in the order in which they begin.
 
-    A document that holds several of the spans is named before others.
+    Documents that training read are named first, and of these the ones that hold several of the spans.
     """
     laid = lay_out(text)
     found = matches(index, laid, least, most)
@@ -83,8 +85,9 @@ def trace(
     often = Counter(place for held in places for place in held)
     spans = []
     for match, held in zip(found, places, strict=True):
-        best = sorted(held, key=lambda place: (-often[place], place))[:documents]
-        holders = tuple(_holder(index.shards[shard], row, held[shard, row], match, laid, steps) for shard, row in best)
+        best = sorted(held, key=lambda place: (-often[place], place))[: _CANDIDATES * documents]
+        found_in = [_holder(index.shards[shard], row, held[shard, row], match, laid, steps) for shard, row in best]
+        holders = tuple(sorted(found_in, key=lambda one: one.steps == ())[:documents])
         start, end = laid.place(match.first, match.last)
         spans.append(Span(start, end, text[start:end], match.words, match.surprise, match.occurrences, holders))
     return sorted(spans, key=lambda span: (span.start, span.end))
