@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook import corpus, evaluate, provenance, quantize, release, tokenizer, train
+from openbook import corpus, evaluate, provenance, quantize, release, tokenizer, trace, train
 from openbook.books import store
 from openbook.books.record import Outcome, Record
 from openbook.context import Context
@@ -24,7 +24,7 @@ from openbook.tokenizer import TokenizedCorpus, Tokenizer, TokenizeSettings
 
 STEPS = (
     "sources", "parallel", "annotated", "corpus", "tokenizer", "tokens", "model", "evaluation", "export", "quantized",
-    "release",
+    "release", "trace",
 )  # fmt: skip
 """The steps of a run in the order of the flow; each one's artifact is the folder of its name."""
 
@@ -128,6 +128,15 @@ def steps(recipe: Recipe, base: Path) -> list[Step]:
         export_step(exported),
         quantized_step(recipe.quantize, exported),
         release_step(recipe.release, recipe.name, recipe.description),
+        step(
+            "trace",
+            trace.VERSION,
+            {"trace": recipe.trace},
+            ["corpus", "tokens"],
+            lambda f, work, context: trace.run(
+                recipe.trace, Corpus.open(f["corpus"]), TokenizedCorpus.open(f["tokens"]), work, context
+            ),
+        ),
     ]
 
 

@@ -25,6 +25,7 @@ from openbook.model.export import ExportSettings
 from openbook.quantize import QuantizeSettings
 from openbook.release import ReleaseSettings
 from openbook.tokenizer import TokenizerSettings
+from openbook.trace import TraceSettings
 from openbook.train import ModelSettings, TrainSettings
 from openbook.train.ladder import LadderSettings
 
@@ -60,6 +61,7 @@ class Recipe(BaseModel):
     export: ExportSettings = ExportSettings()
     quantize: QuantizeSettings = QuantizeSettings()
     release: ReleaseSettings = ReleaseSettings()
+    trace: TraceSettings = TraceSettings()
     engine: EngineSettings = EngineSettings()
     """Where tasks run; decides nothing, and is no part of any step's identity."""
 

@@ -43,6 +43,9 @@ def serve(
     certificate_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="A web page elsewhere that may ask (CORS).")] = None,
     audit: Annotated[Path | None, typer.Option(help="File that says who asked when for how much.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Run whose index answers are traced in (its trace folder).")
+    ] = None,
     deletions: Annotated[
         list[Path] | None, typer.Option(help="Deletion list: answers that repeat a removed text are stopped.")
     ] = None,
@@ -68,6 +71,7 @@ def serve(
         certificate_key=certificate_key,
         origins=tuple(origin or ()),
         audit=audit,
+        trace=trace,
         deletions=tuple(deletions or ()),
         deletions_key=deletions_key,
     )

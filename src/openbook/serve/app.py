@@ -16,6 +16,7 @@ from openbook.serve.guard import Guard
 from openbook.serve.keys import Keyring
 from openbook.serve.service import Service
 from openbook.serve.settings import ServeSettings
+from openbook.serve.tracing import Tracing
 
 
 def application(service: Service, settings: ServeSettings, keyring: Keyring | None) -> ASGIApp:
@@ -36,6 +37,7 @@ def application(service: Service, settings: ServeSettings, keyring: Keyring | No
         Route("/ready", service.ready, methods=get),
         Route("/version", service.version, methods=get),
         Route("/metrics", service.show_metrics, methods=get),
+        *Tracing(service.models, settings).routes(),
         *page.routes(),
     ]
     handlers: Any = dict.fromkeys((Exception, ApiError, RefusedError, EngineGoneError), _failed)

@@ -22,6 +22,7 @@ from openbook.serve.models import Models
 from openbook.serve.service import Service
 from openbook.serve.settings import ServeSettings
 from openbook.serve.target import Target, find
+from openbook.serve.tracing import open_tracer
 from openbook.serve.upstream import models_of
 
 
@@ -31,6 +32,7 @@ def run(target: Path | None, settings: ServeSettings) -> None:
     keyring = read_keys(settings.keys) if settings.keys else None
     _check_certificate(settings)
     output = OutputFilter.of(settings.deletions, settings.deletions_key)
+    open_tracer(settings.trace)
     with listening(settings) as listener, contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         _run(_serve(targets, settings, keyring, listener, output))
 

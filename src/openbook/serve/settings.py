@@ -80,6 +80,7 @@ class ServeSettings(BaseModel):
     audit_content: bool = False  # and what was said: the page then says so
     deletions: tuple[Path, ...] = ()  # deletion lists: an answer that begins to repeat a text of theirs is stopped
     deletions_key: Path | None = None  # PEM of the public key that must have signed them
+    trace: Path | None = None  # a run, or its trace folder: where the words of answers stand in the training data
     grace_seconds: Annotated[float, Field(ge=0)] = 10.0  # how long open answers may go on after SIGTERM
     limits: Limits = Limits()
 

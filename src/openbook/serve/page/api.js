@@ -1,7 +1,20 @@
 // What the page asks of the server. Nothing else is ever contacted.
 
 export async function listModels() {
-  const answer = await fetch("/v1/models");
+  return get("/v1/models");
+}
+
+export async function get(path) {
+  return whole(await fetch(path));
+}
+
+// The answer to a request that is not streamed.
+export async function ask(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return whole(await fetch(path, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
+async function whole(answer) {
   if (!answer.ok) throw await failure(answer);
   return answer.json();
 }

@@ -3,12 +3,20 @@
 import { copy, receive } from "./answer.js";
 import * as parameters from "./parameters.js";
 import { recall, remember } from "./store.js";
+import { tracer } from "./trace.js";
 import { word } from "./words.js";
 
 const list = document.getElementById("messages");
 const field = document.getElementById("message");
 
 let said = [];
+let traced = new Set(); // names of the models whose answers can be traced
+const found = new WeakMap(); // message -> its passages, as long as the page is open
+
+export function traceable(names) {
+  traced = names;
+  draw();
+}
 
 export function open() {
   said = recall("messages", []);
@@ -41,8 +49,10 @@ export async function send(model, signal) {
   said.push({ role: "user", content: text });
   add(said.at(-1)).scrollIntoView({ block: "start" });
   const instruction = parameters.system();
-  const messages = instruction ? [{ role: "system", content: instruction }, ...said] : [...said];
-  const item = add({ role: "assistant", content: "" });
+  const turns = said.map(({ role, content }) => ({ role, content }));
+  const messages = instruction ? [{ role: "system", content: instruction }, ...turns] : turns;
+  const reply = { role: "assistant", content: "", model: model.id };
+  const item = add(reply);
   const place = item.querySelector(".text");
   item.classList.add("busy");
   const body = { model: model.id, messages, ...parameters.sampling() };
@@ -52,11 +62,13 @@ export async function send(model, signal) {
   });
   item.classList.remove("busy");
   if (answer.failed) fail(item, answer.failed);
-  if (answer.text) said.push({ role: "assistant", content: answer.text });
+  reply.content = answer.text;
+  if (answer.text) said.push(reply);
   else said.pop(); // an unanswered question would be asked twice
   if (!answer.text && !answer.failed) item.remove();
   if (!answer.text) field.value = text;
   remember("messages", said.slice(-100));
+  item.find?.();
 }
 
 function add(message) {
@@ -70,12 +82,12 @@ function add(message) {
   text.dir = "auto";
   text.textContent = message.content;
   item.append(who, text);
-  if (message.role === "assistant") item.append(foot(text));
+  if (message.role === "assistant") item.append(foot(item, text, message));
   list.append(item);
   return item;
 }
 
-function foot(text) {
+function foot(item, text, message) {
   const foot = document.createElement("footer");
   const speed = document.createElement("span");
   speed.className = "speed";
@@ -86,6 +98,11 @@ function foot(text) {
   button.textContent = word("copy");
   button.addEventListener("click", () => copy(text.textContent));
   foot.append(speed, button);
+  if (traced.has(message.model)) {
+    const sources = tracer(text, () => message.model, found.get(message), (spans) => found.set(message, spans));
+    item.find = sources.find;
+    foot.append(sources.button);
+  }
   return foot;
 }
 

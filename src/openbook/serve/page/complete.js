@@ -3,10 +3,12 @@
 import { copy, receive } from "./answer.js";
 import * as parameters from "./parameters.js";
 import { recall, remember } from "./store.js";
+import { close, tracer } from "./trace.js";
 
 const field = document.getElementById("beginning");
 const answer = document.getElementById("continuation");
 const given = answer.querySelector(".given");
+const text = answer.querySelector(".text");
 const written = answer.querySelector(".written");
 const speed = answer.querySelector(".speed");
 
@@ -22,6 +24,12 @@ export function open() {
   });
 }
 
+let traced = new Set(); // names of the models whose answers can be traced
+
+export function traceable(names) {
+  traced = names;
+}
+
 export function clear() {
   field.value = "";
   remember("beginning", "");
@@ -34,6 +42,9 @@ export async function send(model, signal) {
   given.textContent = field.value;
   written.textContent = "";
   speed.textContent = "";
+  close(text);
+  written.removeAttribute("aria-live");
+  answer.querySelector(".tracer").replaceChildren();
   answer.hidden = false;
   answer.classList.add("busy");
   const body = { model: model.id, prompt: field.value, ...parameters.sampling() };
@@ -48,4 +59,8 @@ export async function send(model, signal) {
     line.textContent = result.failed;
     answer.querySelector("footer").before(line);
   }
+  if (!traced.has(model.id) || !written.textContent) return;
+  const sources = tracer(written, () => model.id, null, null);
+  answer.querySelector(".tracer").replaceChildren(sources.button);
+  sources.find();
 }

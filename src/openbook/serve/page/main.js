@@ -1,13 +1,17 @@
 // The page: which model, which mode, which language; starts and stops answers.
 
+import * as about from "./about.js";
 import { listModels } from "./api.js";
 import * as chat from "./chat.js";
 import * as complete from "./complete.js";
 import * as parameters from "./parameters.js";
 import { recall, remember } from "./store.js";
+import { leave } from "./trace.js";
 import * as words from "./words.js";
 
 const modes = { chat, complete };
+const views = ["chat", "complete", "about"];
+const known = {}; // name of a model -> what the server knows of it beside its card
 const note = document.getElementById("note");
 let house = null;
 let model = null;
@@ -31,11 +35,14 @@ async function start() {
   }
   document.getElementById("clear").addEventListener("click", () => {
     running?.abort();
-    modes[mode()].clear();
+    modes[mode()]?.clear();
   });
-  document.addEventListener("keydown", (event) => event.key === "Escape" && running?.abort());
+  document.addEventListener("keydown", (event) => event.key === "Escape" && (leave() || running?.abort()));
   try {
     house = await listModels();
+    await Promise.all(house.data.map(async (card) => (known[card.id] = await about.know(card))));
+    const traced = new Set(house.data.map((card) => card.id).filter((id) => known[id].traced));
+    for (const mode of Object.values(modes)) mode.traceable(traced);
     choose(recall("model", null));
   } catch (trouble) {
     tell(trouble.message);
@@ -43,13 +50,16 @@ async function start() {
 }
 
 function mode() {
-  return document.querySelector("input[name=mode]:checked").value;
+  return document.querySelector("input[name=mode]:checked")?.value;
 }
 
 function show(name) {
   document.querySelector(`input[name=mode][value=${name}]`).checked = true;
-  for (const other of Object.keys(modes)) document.getElementById(other).hidden = other !== name;
+  for (const view of views) document.getElementById(view).hidden = view !== name;
   for (const element of document.querySelectorAll(".chat-only")) element.hidden = name !== "chat";
+  for (const id of ["parameters", "clear"]) document.getElementById(id).hidden = name === "about";
+  note.hidden = name === "about" || !note.textContent;
+  if (name === "about") return;
   if (model?.openbook.converses) remember("mode", name);
   document.querySelector(`#${name} textarea`).focus({ preventScroll: true });
 }
@@ -61,8 +71,9 @@ function choose(name) {
   place.textContent = model.id;
   if (house.data.length > 1) {
     const select = document.createElement("select");
-    select.setAttribute("aria-label", words.word("model"));
-    for (const card of house.data) select.add(new Option(card.id, card.id, false, card === model));
+    select.setAttribute("aria-label", words.word("choose_model"));
+    select.title = words.word("choose_model");
+    for (const card of house.data) select.add(choice(card));
     select.addEventListener("change", () => {
       remember("model", select.value);
       choose(select.value);
@@ -70,7 +81,16 @@ function choose(name) {
     place.replaceChildren(select);
   }
   describe();
-  show(model.openbook.converses ? recall("mode", "chat") : "complete");
+  if (mode() !== "about") show(model.openbook.converses ? recall("mode", "chat") : "complete");
+}
+
+// An adapter is named behind the model that it changes; what is not loaded cannot be chosen.
+function choice(card) {
+  const name = card.parent ? `${card.parent} + ${card.id}` : card.id;
+  const loaded = card.openbook.loaded !== false;
+  const option = new Option(loaded ? name : `${name} (${words.word("not_loaded")})`, card.id, false, card === model);
+  option.disabled = !loaded && card !== model;
+  return option;
 }
 
 function describe() {
@@ -82,16 +102,18 @@ function describe() {
     line.textContent = words.word("logged");
   }
   const parts = [words.word(facts.converses ? "kind_chat" : "kind_base")];
-  parts.push(words.word("parameters", { count: words.number(facts.parameters / 1e6, facts.parameters < 1e7 ? 1 : 0) }));
-  parts.push(words.word("context", { count: words.number(facts.context) }));
+  const count = words.number(facts.parameters / 1e6, facts.parameters < 1e7 ? 1 : 0);
+  if (facts.parameters) parts.push(words.word("parameters", { count }));
+  if (facts.context) parts.push(words.word("context", { count: words.number(facts.context) }));
   document.getElementById("facts").textContent = parts.join(" · ");
   document.querySelector("input[value=chat]").disabled = !facts.chat_template;
+  about.draw(model, known[model.id]);
   tell(facts.converses ? "" : words.word("base_note"));
 }
 
 function tell(text) {
   note.textContent = text;
-  note.hidden = !text;
+  note.hidden = !text || mode() === "about";
 }
 
 async function chooseLanguage(code) {

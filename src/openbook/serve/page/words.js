@@ -24,6 +24,16 @@ export function word(key, values = {}) {
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`{${name}}`, value), words[key] ?? key);
 }
 
-export function number(value, digits = 0) {
-  return new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: digits }).format(value);
+export function number(value, digits = 0, least = 0) {
+  const form = { maximumFractionDigits: digits, minimumFractionDigits: least };
+  return new Intl.NumberFormat(document.documentElement.lang, form).format(value);
+}
+
+// A language's name in the language of the page; where the browser knows none, its own name, or its code.
+export function languageName(code, own = code) {
+  try {
+    return new Intl.DisplayNames([document.documentElement.lang], { type: "language", fallback: "none" }).of(code) ?? own;
+  } catch {
+    return own;
+  }
 }
