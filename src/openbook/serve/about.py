@@ -8,7 +8,6 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from openbook.serve.models import Served
 from openbook.serve.target import Target
 
 FACTS = ("provider", "documents", "tokens_seen", "intended_use", "limits")
@@ -30,7 +29,7 @@ class About:
     @classmethod
     def of(cls, target: Target) -> "About | None":
         """The release that a model's file lies in; None where it lies in none."""
-        for folder in target.gguf.resolve().parents[:3]:
+        for folder in target.path.resolve().parents[:3]:
             manifest = _object(folder / "manifest.json")
             if target.release is not None and manifest.get("root") == target.release:
                 return cls(folder)
@@ -68,13 +67,6 @@ class About:
             return None
         path = (self.folder / "documents" / language / f"{name}.html").resolve()
         return path.read_bytes() if path.is_relative_to(self.folder.resolve()) and path.is_file() else None
-
-
-def corpus_roots(served: Served, about: About | None) -> frozenset[str]:
-    """The roots of the corpora that a model says it was trained on: in its release, or in its file."""
-    named = served.target.header.metadata.get("general.datasets")
-    told = {str(one).removeprefix("corpus ") for one in named} if isinstance(named, (list, tuple)) else set()
-    return frozenset(told | ({about.corpus_root} if about and about.corpus_root else set()))
 
 
 def _rows(table: dict[str, Any]) -> list[dict[str, Any]]:

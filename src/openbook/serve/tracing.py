@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from openbook.errors import OpenbookError
-from openbook.serve.about import POLICY, About, corpus_roots
+from openbook.serve.about import POLICY, About
 from openbook.serve.errors import ApiError
 from openbook.serve.limits import Gate, body
 from openbook.serve.messages import STRICT
@@ -88,7 +88,8 @@ class Tracing:
                 raise ApiError(400, str(trouble), code="cannot_trace") from None
 
     def _traced(self, served: Served) -> bool:
-        return self._tracer is not None and self._tracer.index.corpus_root in corpus_roots(served, self._about(served))
+        about = self._about(served)
+        return self._tracer is not None and about is not None and self._tracer.index.corpus_root == about.corpus_root
 
     def _about(self, served: Served) -> About | None:
         if served.name not in self._abouts:
