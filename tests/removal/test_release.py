@@ -1,6 +1,7 @@
 """One command takes a document out and ends in a new release: sound, without it, listed behind the old one."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ from openbook.corpus import Corpus, CorpusSettings, documents
 from openbook.corpus.find import Finder
 from openbook.recipe import load
 from openbook.release import log, removal, verify
+from openbook.release.page import write_page
 from openbook.release.receipt import make_receipt
 from openbook.release.request import Request
 from openbook.release.sign import log_key, new_key, read_signing_key
 from openbook.release.tombstones import without_documents
 from openbook.trace import seen
+from tests.release.small import roll
 from tests.removal.conftest import Made
 
 
@@ -93,8 +96,8 @@ def test_the_log_lists_the_old_release_the_removal_and_the_new_one_in_this_order
     assert entries == [log.entry_of(one) for one in (applied.run / "release", request.path, applied.out / "release")]
 
 
-def test_the_chain_leads_through_the_records_of_what_was_replaced(applied: Applied) -> None:
-    release = applied.out / "release"
+def test_the_chain_leads_through_the_records_of_what_was_replaced(applied: Applied, tmp_path: Path) -> None:
+    release = Path(shutil.copytree(applied.out / "release", tmp_path / "release"))
     old = {name: read_record(applied.run / name).root for name in ("corpus", "tokens", "model")}
     assert {path.stem for path in (release / "records/before").iterdir()} == set(old.values())
     for name in old:
@@ -104,8 +107,6 @@ def test_the_chain_leads_through_the_records_of_what_was_replaced(applied: Appli
     record["counts"]["documents"] += 1
     record["files"]["index.json"]["size"] += 1
     path.write_text(json.dumps(record))
-    from tests.release.small import roll
-
     roll(release)
     assert verify(release).problems == (f"records/before/{old['corpus']}.json: its root is not the root of its files",)
     path.unlink()
@@ -113,6 +114,20 @@ def test_the_chain_leads_through_the_records_of_what_was_replaced(applied: Appli
     found = verify(release).problems
     assert "records/corpus.json: it was made from an earlier corpus, whose record is not in this release" in found
     assert "records/tokenizer.json: it was made from another corpus than this release's" in found
+
+
+def test_the_page_of_its_books_shows_request_tombstone_and_log(applied: Applied, tmp_path: Path) -> None:
+    assert write_page(applied.out, tmp_path / "page.html", log=applied.log) == []
+    html = (tmp_path / "page.html").read_text()
+    for said in ("Removal 0001", "the author asked", "optout:id", "entry 1", "this release", "corpus before"):
+        assert said in html, said
+    path = applied.out / "removals" / "0001.json"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before.replace(b"the author asked", b"somebody wished"))
+        assert write_page(applied.out, tmp_path / "page.html", log=applied.log) != []
+    finally:
+        path.write_bytes(before)
 
 
 def test_applying_again_changes_nothing_and_the_run_it_came_from_is_as_it_was(applied: Applied) -> None:
@@ -148,7 +163,8 @@ def test_tombstones_are_put_in_their_places_row_group_by_row_group(
         outcome = without_documents(folder, record, set(removed), CorpusSettings(), out, made.context)
         ids = [id for id in ids if id not in removed]
         new = Corpus.open(out)
-        assert [row["id"] for row in new.documents(code, None, ["id"])] == ids
+        kept = [row["id"] for row in new.documents(code, None, ["id"])] if ids else []
+        assert kept == ids and (code in new.languages) == bool(ids)
         assert [row["id"] for row in new.rejected(code, ["id"])] == sorted(set(pages) - set(ids))
         [found] = Finder.open(out).by_id(removed[0], 5).pages
         assert (found.kept, found.rejected_by) == (False, "optout:id")
