@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from openbook.books.record import machine_facts
-from openbook.model.loss import softmax_body
+from openbook.model.loss import LossBody
 from openbook.model.transformer import Transformer
 from openbook.progress import Progress
 from openbook.train.settings import TrainSettings
@@ -95,17 +95,18 @@ def compiler() -> str | None:
 
 
 def _compile(model: Transformer, trial: Callable[[], None], progress: Progress) -> bool:
-    for block in model.model.layers:
-        block.compile(dynamic=False)
-    model.softmax_body = torch.compile(softmax_body, dynamic=False)
+    parts = [*model.model.layers, model.model.norm]
+    for part in parts:
+        part.compile(dynamic=False)
+    model.loss_body = LossBody().compiled()
     try:
         trial()
     except Exception as error:  # any failure of the compiler's many parts means the same: go on without it
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         progress.say(f"Compiling the model failed ({reason}): training runs uncompiled, at about half the speed.")
-        for block in model.model.layers:
-            block._compiled_call_impl = None
-        model.softmax_body = softmax_body
+        for part in parts:
+            part._compiled_call_impl = None
+        model.loss_body = LossBody()
         model.zero_grad(set_to_none=True)
         return False
     return True
