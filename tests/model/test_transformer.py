@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint, TransformerConfig
+from openbook.model.attention import blocked_attention, fused_attention
 from openbook.model.checkpoint import write_huggingface
 from openbook.model.config import RopeScaling
 from openbook.model.loss import CHUNK, chunked_cross_entropy
-from openbook.model.attention import blocked_attention, fused_attention
 from openbook.model.transformer import Transformer
 from openbook.train.initial import initial_model
 

@@ -22,9 +22,9 @@ def held() -> Iterator[bool]:
     if not hasattr(library, "gnu_get_libc_version"):
         yield False
         return
-    able = all([library.mallopt(option, value) == 1 for option, value in HELD.items()])
+    answers = [library.mallopt(option, value) for option, value in HELD.items()]
     try:
-        yield able
+        yield all(answer == 1 for answer in answers)
     finally:
         for option, value in USUAL.items():
             library.mallopt(option, value)
