@@ -2,8 +2,9 @@
 
     python benchmarks/training.py [--sizes 5M 30M] [--contestants openbook nanoGPT] [--threads 1] [--keep]
 
-Contestants run in turn, so that a busy machine slows all of them; figures are of each one's best turn, with the
-slowest beside it. NANOGPT and NANOCHAT name checkouts; a contestant whose program is not there is left out, by name.
+Contestants run in turn, so that a busy machine slows all of them; figures are medians, and ratios are taken turn by
+turn. NANOGPT and NANOCHAT name checkouts, LITGPT a folder that LitGPT was installed to with `pip install --target
+FOLDER --no-deps litgpt lightning lightning-utilities torchmetrics`; whatever is not there is left out, by name.
 """
 
 import argparse
@@ -13,9 +14,11 @@ import subprocess
 import sys
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
+from statistics import median
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import torch
@@ -56,15 +59,20 @@ def start(name: str, size: dict[str, Any], threads: int, log: Path) -> Contestan
     return Contestant(name, process)
 
 
-def measure(label: str, size: dict[str, Any], names: list[str], turns: int, steps: int, threads: int) -> dict[str, Any]:
-    log = Path(mkdtemp()) / "training.log"
-    running = []
-    for name in names:
-        contestant = start(name, size, threads, log)
-        if contestant.turn(1) is None:  # the first step compiles
-            print(f"{label}: {name} left out (see {log})", flush=True)
-        else:
-            running.append(contestant)
+def warm(names: list[str], size: dict[str, Any], threads: int, log: Path) -> list[Contestant]:
+    """All contestants after their first step, which compiles; they start together."""
+    started = [start(name, size, threads, log) for name in names]
+    with ThreadPoolExecutor(len(started)) as waiting:
+        ready = list(waiting.map(lambda one: one.turn(1) is not None, started))
+    for contestant, able in zip(started, ready, strict=True):
+        if not able:
+            print(f"{contestant.name} left out (see {log})", flush=True)
+    return [contestant for contestant, able in zip(started, ready, strict=True) if able]
+
+
+def measure(size: dict[str, Any], names: list[str], turns: int, threads: int) -> dict[str, Any]:
+    running = warm(names, size, threads, Path(mkdtemp()) / "training.log")
+    steps = size["steps"]
     for _ in range(turns):
         for contestant in running:
             took = contestant.turn(steps)
@@ -73,31 +81,35 @@ def measure(label: str, size: dict[str, Any], names: list[str], turns: int, step
     for contestant in running:
         contestant.process.kill()
         contestant.process.wait()
-    tokens = steps * size["rows"] * size["sequence"]
     shape = {key: size[key] for key in ("dim", "layers", "heads", "kv_heads", "feed_forward")}
     config = ModelSettings(**shape, context=size["sequence"]).config(size["vocabulary"], 0)
-    peak = next(max(one.rates(steps * MATRIX_PRODUCT_FLOPS)) for one in running if one.name == "peak")
-    result: dict[str, Any] = {"matrix_parameters": config.matrix_parameters, "peak_gflops": round(peak / 1e9, 1)}
-    for one in running:
-        if one.name != "peak":
-            rates = sorted(one.rates(tokens))
-            result[one.name] = {"tokens_per_cpu_second": round(rates[-1]), "slowest_turn": round(rates[0])}
-            if one.name.startswith("openbook"):
-                share = rates[-1] * config.training_flops(size["sequence"]) / peak
-                result[one.name]["share_of_peak"] = round(share, 3)
+    rates = {one.name: one.rates(steps * size["rows"] * size["sequence"]) for one in running}
+    peaks = next(one.rates(steps * MATRIX_PRODUCT_FLOPS) for one in running if one.name == "peak")
+    result: dict[str, Any] = {
+        "matrix_parameters": config.matrix_parameters,
+        "peak_gflops": round(median(peaks) / 1e9, 1),
+    }
+    for name, own in rates.items():
+        if name == "peak":
+            continue
+        row = result[name] = {"tokens_per_cpu_second": round(median(own)), "slowest": min(own), "fastest": max(own)}
+        if "openbook" in rates:
+            row["openbook_over_it"] = round(median(a / b for a, b in zip(rates["openbook"], own, strict=True)), 3)
+        if name.startswith("openbook"):
+            flops = config.training_flops(size["sequence"])
+            row["share_of_peak"] = round(median(flops * a / b for a, b in zip(own, peaks, strict=True)), 3)
     return result
 
 
 def show(label: str, result: dict[str, Any]) -> None:
     print(f"\n{label}: {result['matrix_parameters']:,} weights in matrices, peak {result['peak_gflops']} GF/s")
-    ours = result.get("openbook", {}).get("tokens_per_cpu_second")
     for name in NAMES[1:]:
         if name in result:
             row = result[name]
-            ratio = f"{ours / row['tokens_per_cpu_second']:6.2f} x" if ours else ""
+            ratio = f"{row['openbook_over_it']:6.2f} x" if "openbook_over_it" in row else ""
             share = f"{row['share_of_peak']:.0%} of peak" if "share_of_peak" in row else ""
-            speed = f"{row['tokens_per_cpu_second']:>8,} tok/s  (slowest turn {row['slowest_turn']:,})"
-            print(f"  {name:<22}{speed} {ratio} {share}")
+            speed = f"{row['tokens_per_cpu_second']:>8,} tok/s  ({row['slowest']:,.0f} to {row['fastest']:,.0f})"
+            print(f"  {name:<22}{speed} {ratio} {share}", flush=True)
 
 
 def main() -> None:
@@ -106,14 +118,16 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=list(plan["sizes"]))
     parser.add_argument("--contestants", nargs="*", default=list(NAMES[1:]))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--turns", type=int, default=plan["turns"])
+    parser.add_argument("--turns", type=int, help="instead of each size's own")
     parser.add_argument("--keep", action="store_true", help="write the figures to benchmarks/results/")
     wanted = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(wanted.threads))
+    os.environ.setdefault("OPENBOOK_CACHE", str(Path(gettempdir()) / "openbook-benchmark"))
     results = {}
     for label in wanted.sizes:
         names = ["peak", *wanted.contestants]
-        results[label] = measure(label, plan["sizes"][label], names, wanted.turns, plan["steps"], wanted.threads)
+        size = plan["sizes"][label]
+        results[label] = measure(size, names, wanted.turns or size["turns"], wanted.threads)
         show(label, results[label])
     if wanted.keep:
         day = time.strftime("%Y-%m-%d")

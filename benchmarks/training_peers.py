@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 Step = Callable[[], object]
+HELD: list[object] = []
+"""What must live as long as the process."""
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what a contestant prints goes to the log
 
@@ -50,7 +52,7 @@ def openbook(size: SimpleNamespace, optimizer: str = "adamw") -> Step:
     from openbook.context import Context
     from openbook.model import ModelSettings
     from openbook.progress import quiet
-    from openbook.train import TrainSettings
+    from openbook.train import TrainSettings, memory
     from openbook.train.processes import Processes
     from openbook.train.session import Named, build
 
@@ -68,7 +70,11 @@ def openbook(size: SimpleNamespace, optimizer: str = "adamw") -> Step:
         steps=10_000, batch_rows=size.rows, sequence=size.sequence, epochs=1e9, optimizer=optimizer, weight_decay=0.1
     )
     folder = Path(mkdtemp())
-    context = Context(local(torch.get_num_threads()), quiet(), folder)
+    # Compiled once for all runs of the benchmark, as the peers' own cache does.
+    context = Context(local(torch.get_num_threads()), quiet(), Path(os.environ.get("OPENBOOK_CACHE", folder)))
+    held = memory.held()  # as `openbook.train.session.run` does
+    held.__enter__()
+    HELD.append(held)
     facts = Named(folder, size.vocabulary, 0)
     stepper = build(model, settings, facts, source, folder / "work", context, Processes()).stepper
     numbers = iter(range(10_000))
@@ -158,6 +164,8 @@ def nanochat(size: SimpleNamespace) -> Step:
 
 
 def litgpt(size: SimpleNamespace) -> Step:
+    if "LITGPT" in os.environ:  # a folder that it was installed to; torch stays this environment's
+        sys.path.append(os.environ["LITGPT"])
     from litgpt import GPT, Config
     from litgpt.utils import chunked_cross_entropy
 

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint, TransformerConfig
+from openbook.model.attention import blocked_attention, fused_attention
 from openbook.model.checkpoint import write_huggingface
 from openbook.model.config import RopeScaling
-from openbook.model.loss import chunked_cross_entropy
-from openbook.model.transformer import Transformer, blocked_attention, fused_attention
+from openbook.model.loss import CHUNK, chunked_cross_entropy
+from openbook.model.transformer import Transformer
 from openbook.train.initial import initial_model
 
 SMALL = TransformerConfig(
@@ -114,7 +115,7 @@ def test_training_never_holds_the_logits_of_the_whole_batch() -> None:
     with Watch():
         loss, _ = model(rows, targets=rows, count=rows.numel())
         loss.backward()
-    assert largest == 256 * 20_000  # one chunk, an eighth of the batch
+    assert largest == CHUNK * 20_000  # one chunk, a quarter of the batch
 
 
 def test_losses_of_positions_equal_the_full_logits() -> None:

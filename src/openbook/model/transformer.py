@@ -6,22 +6,16 @@ Shapes in comments: B rows, T positions, D width, H heads, K key-value heads, E 
 """
 
 import math
-from typing import Literal, overload
+from typing import overload
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from openbook.model.attention import AttentionKind, blocked_attention, fused_attention, rotate, signed
 from openbook.model.config import TransformerConfig
-from openbook.model.loss import SoftmaxBody, chunked_cross_entropy, position_losses, softmax_body
-
-AttentionKind = Literal["blocked", "fused"]
-QUERY_BLOCK = 128
-"""Queries attended to at once by "blocked": plain matrix products over the causal prefix, about twice as fast on a
-processor as its fused kernel."""
-MOST_QUERY_BLOCKS = 8
-"""A compiled block unrolls its query blocks; longer sequences get larger blocks instead of more."""
+from openbook.model.loss import LossBody, chunked_cross_entropy, position_losses
 
 
 class RMSNorm(nn.Module):
@@ -110,7 +104,7 @@ class Transformer(nn.Module):
         self.config = config
         self.compute_dtype = torch.float32
         self.recompute = False  # forget activations of the blocks and compute them again in the backward pass
-        self.softmax_body: SoftmaxBody = softmax_body
+        self.loss_body = LossBody()
         self.model = Decoder(config)
         if not config.tied:
             self.lm_head = nn.Linear(config.dim, config.vocabulary, bias=False)
@@ -163,7 +157,7 @@ class Transformer(nn.Module):
         if targets is None:
             return F.linear(hidden.to(self.compute_dtype), self.head_weight.to(self.compute_dtype))
         total, each = chunked_cross_entropy(
-            hidden.flatten(0, 1), self.head_weight, targets.flatten(), count, self.compute_dtype, self.softmax_body
+            hidden.flatten(0, 1), self.head_weight, targets.flatten(), count, self.compute_dtype, self.loss_body
         )
         return total, each.view_as(targets)
 
@@ -175,7 +169,8 @@ class Transformer(nn.Module):
 
     def _rotations(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         if self._rotation is None or self._rotation[0].shape[0] != length or self._rotation[0].device != device:
-            self._rotation = rotations(self.config, length, device)
+            cosines, sines = rotations(self.config, length, device)
+            self._rotation = cosines, signed(sines)
         return self._rotation
 
 
@@ -192,49 +187,3 @@ def rotations(config: TransformerConfig, length: int, device: torch.device) -> t
     angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(device), angles.sin().to(device)
-
-
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs (i, i + E/2) of each head by its position's angles. [B, H, T, E]"""
-    cosines, sines = rotation
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return (x * cosines + turned * sines).to(x.dtype)
-
-
-def blocked_attention(q: Tensor, k: Tensor, v: Tensor, documents: Tensor | None) -> Tensor:
-    """Causal attention as matrix products of query blocks with the keys before their end.
-
-    q [B, H, T, E]; k, v [B, K, T, E]. The heads that share a key-value head are rows of one product.
-    """
-    B, H, T, E = q.shape
-    K = k.shape[1]
-    G = H // K
-    scale = 1.0 / math.sqrt(E)
-    q = q.view(B, K, G, T, E)
-    keys, values = k.reshape(B * K, T, E), v.reshape(B * K, T, E)
-    size = max(QUERY_BLOCK, math.ceil(T / MOST_QUERY_BLOCKS))
-    mixed = []
-    for start in range(0, T, size):
-        end = min(start + size, T)
-        queries = q[:, :, :, start:end].reshape(B * K, G * (end - start), E)
-        scores = torch.bmm(queries, keys[:, :end].transpose(1, 2)).float() * scale
-        scores = scores.view(B, K * G, end - start, end)
-        positions = torch.arange(start, end, device=q.device)
-        seen = positions[:, None] >= torch.arange(end, device=q.device)[None, :]
-        if documents is not None:
-            seen = seen & (documents[:, None, start:end, None] == documents[:, None, None, :end])
-        weights = torch.softmax(scores.masked_fill(~seen, -torch.inf), dim=-1).to(q.dtype)
-        part = torch.bmm(weights.view(B * K, G * (end - start), end), values[:, :end])
-        mixed.append(part.view(B, H, end - start, E))
-    return torch.cat(mixed, dim=2)
-
-
-def fused_attention(q: Tensor, k: Tensor, v: Tensor, documents: Tensor | None) -> Tensor:
-    """The same by the device's fused kernel, for graphics processors."""
-    if documents is None:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-    T = q.shape[2]
-    causal = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
-    seen = causal & (documents[:, None, :, None] == documents[:, None, None, :])
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen, enable_gqa=True)

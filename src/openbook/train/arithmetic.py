@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from openbook.books.record import machine_facts
-from openbook.model.loss import softmax_body
+from openbook.model.loss import LossBody
 from openbook.model.transformer import Transformer
 from openbook.progress import Progress
 from openbook.train.settings import TrainSettings
@@ -70,7 +70,7 @@ def prepare(
         else:
             with progress.task("compiling the model", None) as bar:
                 bar.update(note="half a minute the first time")
-                compiled = _compile(model, trial, progress)
+                compiled = _compile(model, trial, Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]), progress)
     if not compiled:
         with progress.task("first step", None):
             trial()
@@ -94,18 +94,31 @@ def compiler() -> str | None:
     return shutil.which(named) if named else shutil.which("g++") or shutil.which("clang++")
 
 
-def _compile(model: Transformer, trial: Callable[[], None], progress: Progress) -> bool:
-    for block in model.model.layers:
-        block.compile(dynamic=False)
-    model.softmax_body = torch.compile(softmax_body, dynamic=False)
+def _compile(model: Transformer, trial: Callable[[], None], cache: Path, progress: Progress) -> bool:
+    parts = [*model.model.layers, model.model.norm]
+    for part in parts:
+        part.compile(dynamic=False)
+    model.loss_body = LossBody().compiled()
+    reason = _fails(trial)
+    if reason and cache.exists():
+        # A run killed while it compiled leaves half a library there, which no later run could load: without this the
+        # run would go on uncompiled, to other bits.
+        shutil.rmtree(cache, ignore_errors=True)
+        torch.compiler.reset()
+        model.zero_grad(set_to_none=True)
+        reason = _fails(trial)
+    if reason:
+        progress.say(f"Compiling the model failed ({reason}): training runs uncompiled, at about half the speed.")
+        for part in parts:
+            part._compiled_call_impl = None
+        model.loss_body = LossBody()
+        model.zero_grad(set_to_none=True)
+    return not reason
+
+
+def _fails(trial: Callable[[], None]) -> str | None:
     try:
         trial()
     except Exception as error:  # any failure of the compiler's many parts means the same: go on without it
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        progress.say(f"Compiling the model failed ({reason}): training runs uncompiled, at about half the speed.")
-        for block in model.model.layers:
-            block._compiled_call_impl = None
-        model.softmax_body = softmax_body
-        model.zero_grad(set_to_none=True)
-        return False
-    return True
+        return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return None

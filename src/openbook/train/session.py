@@ -21,7 +21,7 @@ from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
 from openbook.model.transformer import Transformer
 from openbook.tokenizer.extension import Extension
-from openbook.train import arithmetic, distributed, state
+from openbook.train import arithmetic, distributed, memory, state
 from openbook.train.batches import Batches, TokenSource
 from openbook.train.initial import check_start, continued_config, continued_model, initial_model
 from openbook.train.loop import PAGE, Loop
@@ -170,6 +170,8 @@ def run(
                 "initial": str(initial.absolute()) if initial is not None else None,
             }
             distributed.tell(plan, arithmetic.choose_device())
+        if arithmetic.choose_device().type == "cpu":
+            group.enter_context(memory.held())
         began = time.monotonic()
         loop = build(model, settings, tokenizer, tokens, work, context, ours, initial)
         loop.peak = peak(arithmetic.choose_device(), loop.stepper.model.compute_dtype)
