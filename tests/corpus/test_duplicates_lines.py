@@ -64,6 +64,9 @@ class Elsewhere:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
+    def ready(self, prepare: Callable[[], None]) -> None:
+        """Tasks load what they need."""
+
     def map(
         self, function: Callable[[Any], Any], tasks: Sequence[Any], done: Callable[[int], None] | None = None
     ) -> Iterator[Any]:
