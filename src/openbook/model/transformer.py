@@ -169,13 +169,12 @@ class Transformer(nn.Module):
 
     def _rotations(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         if self._rotation is None or self._rotation[0].shape[0] != length or self._rotation[0].device != device:
-            cosines, sines = rotations(self.config, length, device)
-            self._rotation = cosines, signed(sines)
+            self._rotation = rotations(self.config, length, device)
         return self._rotation
 
 
 def rotations(config: TransformerConfig, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [T, E] of the rotary positions (Su et al. 2021), computed as Hugging Face's Llama does."""
+    """Cosines and `signed` sines [T, E] of the rotary positions (Su et al. 2021), as Hugging Face's Llama computes them."""
     exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
     frequencies = 1.0 / config.rope_theta**exponents
     scaling = config.rope_scaling
@@ -186,4 +185,4 @@ def rotations(config: TransformerConfig, length: int, device: torch.device) -> t
         frequencies = (1 - blend) * frequencies / scaling.factor + blend * frequencies
     angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(device), angles.sin().to(device)
+    return angles.cos().to(device), signed(angles.sin()).to(device)

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openbook.model.transformer import Block, Linear, Transformer, rotate, rotations
+from openbook.model.attention import rotate
+from openbook.model.transformer import Block, Linear, Transformer, rotations
 from openbook.serve.engine.pytorch.lora import Adapter
 
 
