@@ -174,7 +174,7 @@ class Transformer(nn.Module):
 
 
 def rotations(config: TransformerConfig, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and `signed` sines [T, E] of the rotary positions (Su et al. 2021), as Hugging Face's Llama computes them."""
+    """Cosines and `signed` sines [T, E] of the rotary positions (Su et al. 2021), as in Hugging Face's Llama."""
     exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
     frequencies = 1.0 / config.rope_theta**exponents
     scaling = config.rope_scaling
