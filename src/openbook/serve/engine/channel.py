@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -91,7 +91,7 @@ class Channel:
             )
             writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
             await writer.drain()
-            yield await _head(reader, writer.transport)
+            yield await _head(reader, cast(asyncio.Transport, writer.transport))
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as trouble:
             raise EngineGoneError("The engine stopped while it was answering; try again.") from trouble
         finally:
