@@ -194,6 +194,7 @@ def test_our_engine_is_unloaded_and_loaded_again(tiny_folder: Path) -> None:
         assert completion(client)["choices"][0]["text"] == before
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_our_engine_goes_on_after_a_failure_and_says_so_when_it_has_ended(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,8 +104,8 @@ class Batch:
         finally:  # whatever ends this thread, nobody waits for it for ever
             with self._ending:
                 self._closing = True
-            everyone: list[Answer | Work] = [*self._running, *self._waiting, *self._work]
-            for one in everyone:
+            left: list[Answer | Work] = [*self._running, *self._waiting, *self._work]
+            for one in left:
                 _gone(one)
             while not self._inbox.empty():
                 if late := self._inbox.get():
