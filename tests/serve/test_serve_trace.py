@@ -27,7 +27,10 @@ SEALED = "Dan hu sigriet kbir li ħadd ma jaf."
 def release(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("release")
     shutil.copy(tiny_gguf, folder / "model.gguf")
+    files = ["documents/en/summary.html", "evidence.json", "model.gguf", "../outside.json", "documents/en/gone.html"]
     facts = {"name": "small", "serve": "model.gguf", "root": "cd" * 32, "corpus_root": ROOT}
+    facts |= {"files": {name: {} for name in files}}
+    (folder.parent / "outside.json").write_text("{}")
     (folder / "manifest.json").write_text(json.dumps(facts))
     cells = {"language": "Malti (mt)", "bits_per_byte": 1.5, "low": 1.4, "high": 1.6, "baseline": 2.0}
     evidence = {
@@ -40,7 +43,7 @@ def release(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "reports" / "loss.json").write_text(json.dumps(loss))
     (folder / "documents" / "en").mkdir(parents=True)
     (folder / "documents" / "en" / "summary.html").write_text("<title>Public summary</title><script>alert(1)</script>")
-    (folder / "documents" / "secret.html").write_text("not in a language's folder")
+    (folder / "documents" / "secret.html").write_text("not in the manifest")
     return folder
 
 
@@ -102,7 +105,7 @@ def test_a_server_without_an_index_says_so(client: httpx.Client) -> None:
     assert answer.status_code == 501
     assert "--trace" in answer.json()["error"]["message"]
     assert client.get("/about").json() == {"model": "tiny", "traced": False, "release": None}
-    assert client.get("/about/en/summary").status_code == 404
+    assert client.get("/about/tiny/evidence.json").status_code == 404
 
 
 def test_a_model_of_another_corpus_is_not_traced(tiny_gguf: Path, traced: Running, tmp_path: Path) -> None:
@@ -126,7 +129,7 @@ def test_tracing_needs_a_key_where_keys_are_set(release: Path, tmp_path: Path) -
             return client.request(method, route, headers=headers, json={"text": SAID}).status_code
 
         assert [status("POST", "/v1/trace", key) for key in (None, "read", "generate")] == [401, 403, 200]
-        for route in ("/about", "/about/en/summary"):
+        for route in ("/about", "/about/small/evidence.json"):
             assert [status("GET", route, key) for key in (None, "generate", "read")] == [401, 403, 200]
 
 
@@ -140,12 +143,22 @@ def test_what_a_release_tells_of_its_model(traced: Running) -> None:
             "files": [{"name": "q4.gguf", "bytes": 2**20}],
             "languages": {"mt": [0.0123]},
         }
-        assert told["release"]["papers"] == [{"language": "en", "name": "summary", "title": "Public summary"}]
-        paper = client.get("/about/en/summary")
+        assert told["release"]["papers"] == [
+            {"language": "en", "path": "documents/en/summary.html", "title": "Public summary"}
+        ]
+        paper = client.get("/about/small/documents/en/summary.html")
         policy = paper.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "sandbox" in policy and "script-src" not in policy
-        for outside in ("/about/en/..%2F..%2Fmanifest", "/about/..%2Fdocuments/secret", "/about/en/nothing"):
-            assert client.get(outside).status_code == 404
+        assert client.get("/about/small/evidence.json").headers["content-type"] == "application/json"
+        for other in (
+            "documents/secret.html",
+            "manifest.json",
+            "model.gguf",
+            "..%2Foutside.json",
+            "documents/en/gone.html",
+        ):
+            assert client.get(f"/about/small/{other}").status_code == 404
+        assert client.get("/about/other/evidence.json").status_code == 404
 
 
 @NEEDS_CHROMIUM
@@ -203,7 +216,9 @@ def test_the_page_tells_about_the_model(page: Page, traced: Running, width: int)
     for text in ("Somebody", "Public summary", "Maltese", "1.50", "1.40–1.60", "0.0123", "1 MiB", "cd" * 32):
         assert text in shown
     assert page.run("document.documentElement.scrollWidth") <= width
-    assert page.run("document.querySelector('#about a').getAttribute('href')") == "/about/en/summary?model=small"
+    assert (
+        page.run("document.querySelector('#about a').getAttribute('href')") == "/about/small/documents/en/summary.html"
+    )
     assert page.run("document.getElementById('complete').hidden && document.getElementById('parameters').hidden")
     page.run("document.querySelector('input[value=complete]').click()")
     assert page.run("document.getElementById('about').hidden")

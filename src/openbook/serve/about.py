@@ -17,6 +17,16 @@ POLICY = (
     "frame-ancestors 'none'; sandbox"
 )
 """A document of a release comes from whoever made the release: it is shown, and may do nothing."""
+KINDS = {
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/plain",
+    ".txt": "text/plain",
+    ".yml": "text/plain",
+}
+"""What of a release a browser shows. Its documents link to its tables: every figure leads to its entry."""
+LARGEST = 64 * 2**20
+_PAPER = re.compile(r"documents/([^/]+)/[^/]+\.html")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.S)
 
 
@@ -36,8 +46,12 @@ class About:
         return None
 
     @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        return _object(self.folder / "manifest.json")
+
+    @property
     def corpus_root(self) -> str | None:
-        root = _object(self.folder / "manifest.json").get("corpus_root")
+        root = self._manifest.get("corpus_root")
         return root if isinstance(root, str) else None
 
     def facts(self) -> dict[str, Any]:
@@ -49,24 +63,30 @@ class About:
             "facts": {name: known[name]["value"] for name in FACTS if (known.get(name) or {}).get("value") is not None},
             "evaluation": _rows(table),
             "loss": _loss(_object(self.folder / "reports" / "loss.json")),
-            "papers": [{"language": language, "name": name, "title": t} for (language, name), t in self.papers.items()],
+            "papers": self.papers,
         }
 
     @cached_property
-    def papers(self) -> dict[tuple[str, str], str]:
-        """(language, name) of each document -> its title."""
-        found = {}
-        for path in sorted((self.folder / "documents").glob("*/*.html")):
-            title = _TITLE.search(path.read_text(encoding="utf-8", errors="replace")[:8192])
-            found[path.parent.name, path.stem] = unescape(title[1]).strip() if title else path.stem
+    def papers(self) -> list[dict[str, str]]:
+        """language, path and title of each document."""
+        found = []
+        for path in sorted(self._manifest.get("files") or ()):
+            named, content = _PAPER.fullmatch(path), self.file(path)
+            if named and content:
+                title = _TITLE.search(content[0][:8192].decode("utf-8", "replace"))
+                found.append(
+                    {"language": named[1], "path": path, "title": unescape(title[1]).strip() if title else path}
+                )
         return found
 
-    def paper(self, language: str, name: str) -> bytes | None:
-        """A document as it stands in the release; None for what is none of its documents."""
-        if (language, name) not in self.papers:
+    def file(self, path: str) -> tuple[bytes, str] | None:
+        """A file that the manifest lists, and its media type; None for others, and for what no browser shows."""
+        place = (self.folder / path).resolve()
+        if path not in (self._manifest.get("files") or ()) or place.suffix not in KINDS:
             return None
-        path = (self.folder / "documents" / language / f"{name}.html").resolve()
-        return path.read_bytes() if path.is_relative_to(self.folder.resolve()) and path.is_file() else None
+        if not place.is_relative_to(self.folder.resolve()) or not place.is_file() or place.stat().st_size > LARGEST:
+            return None
+        return place.read_bytes(), KINDS[place.suffix]
 
 
 def _rows(table: dict[str, Any]) -> list[dict[str, Any]]:

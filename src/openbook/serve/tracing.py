@@ -60,7 +60,7 @@ class Tracing:
         return [
             Route("/v1/trace", self.trace, methods=["POST"]),
             Route("/about", self.about, methods=["GET"]),
-            Route("/about/{language}/{name}", self.paper, methods=["GET"]),
+            Route("/about/{model}/{path:path}", self.file, methods=["GET"]),
         ]
 
     async def trace(self, request: Request) -> Response:
@@ -103,10 +103,10 @@ class Tracing:
         facts = await asyncio.to_thread(about.facts) if about else None
         return JsonResponse({"model": served.name, "traced": self._traced(served), "release": facts})
 
-    async def paper(self, request: Request) -> Response:
-        """A document of the model's release; it may show itself and nothing else."""
-        about = self._about(self._models.find(request.query_params.get("model")))
-        found = about.paper(request.path_params["language"], request.path_params["name"]) if about else None
+    async def file(self, request: Request) -> Response:
+        """A file of the model's release to read; it may show itself and nothing else."""
+        about = self._about(self._models.find(request.path_params["model"]))
+        found = await asyncio.to_thread(about.file, request.path_params["path"]) if about else None
         if found is None:
-            raise ApiError(404, "The release has no such document.")
-        return Response(found, media_type="text/html", headers={"Content-Security-Policy": POLICY})
+            raise ApiError(404, "The release has no such file that could be shown.")
+        return Response(found[0], media_type=found[1], headers={"Content-Security-Policy": POLICY})

@@ -55,7 +55,7 @@ function papers(model, all) {
   const list = element("ul");
   for (const one of all.filter((paper) => paper.language === wanted)) {
     const link = element("a", one.title);
-    link.href = `/about/${encodeURIComponent(one.language)}/${encodeURIComponent(one.name)}?model=${encodeURIComponent(model.id)}`;
+    link.href = `/about/${encodeURIComponent(model.id)}/${one.path}`;
     link.target = "_blank";
     link.rel = "noopener";
     link.hreflang = one.language;
