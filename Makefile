@@ -17,7 +17,7 @@ tune-example: install-test
 	$(BIN)/python examples/tuning/make_data.py runs/offices-data
 	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices-data/base.gguf
 	$(BIN)/openbook tune examples/tuning/offices.toml
-	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices/tuned/model-F16.gguf
+	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices/tuned/model-f16.gguf
 
 check: install-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
