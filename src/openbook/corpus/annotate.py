@@ -18,9 +18,10 @@ from openbook.books.store import write_bytes
 from openbook.context import Context
 from openbook.corpus import identifiers
 from openbook.corpus.annotated import INDEX
-from openbook.corpus.parts import HANDS, NOWHERE, Task, TaskResult, annotate_span, prepare
+from openbook.corpus.parts import HANDS, NOWHERE, Task, TaskResult, annotate_span
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import Sources, span_starts
+from openbook.corpus.warming import prepare
 from openbook.errors import OpenbookError
 
 DECISIVE = (

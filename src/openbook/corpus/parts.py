@@ -17,15 +17,13 @@ import pyarrow.parquet as pq
 from openbook.books.digest import canonical_json, sha256_bytes
 from openbook.books.previous import take
 from openbook.books.record import FileEntry
-from openbook.corpus import mapped
 from openbook.corpus.annotated import NOTE, POLICY_FILE
 from openbook.corpus.annotation import Clock, annotate_pages, killed_page
 from openbook.corpus.documents import ANNOTATED_SCHEMA, ROW_GROUP_BYTES, ROW_GROUP_ROWS, parquet_writer
 from openbook.corpus.hand import BETWEEN, Hand, outlive
-from openbook.corpus.identify import identifier
 from openbook.corpus.settings import ANNOTATE_VERSION, AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile, first_record, read_span
-from openbook.corpus.warming import compile_kernels, warm_up
+from openbook.corpus.warming import warm_up
 
 PART_ROWS = 8192
 PART_BYTES = 32 << 20
@@ -103,21 +101,12 @@ def part_key(file: SourceFile, settings: AnnotateSettings) -> str:
     return sha256_bytes(canonical_json(asked))
 
 
-def prepare(cache: Path, which: str) -> None:
-    """Load what annotating needs: kernels, tables, the identifier."""
-    mapped.keep_in(cache)
-    warm_up(cache)
-    identifier(which)
-    compile_kernels()
-
-
 def annotate_span(task: Task) -> TaskResult:
     """All pages of one span. Parts that stand already are not made again."""
     result = TaskResult(task.file.name)
     if task.previous is not None:
         result.taken = _take_over(task, task.previous)
     if not _stands(task):
-        mapped.keep_in(task.cache)
         warm_up(task.cache)
         note = task.folder / HANDS / task.stem
         if note.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 import openbook.corpus
 from openbook import __version__
 from openbook.books.digest import canonical_json, sha256_bytes
+from openbook.corpus import mapped
 
 SAMPLE = b"""<!doctype html><html lang="en"><head><title>Kernels</title></head><body><main><h1>Kernels</h1>
 <p>The first page that a machine sees takes half a minute, because <a href="/k">kernels</a> are compiled for it.</p>
@@ -28,7 +29,10 @@ def compile_kernels() -> None:
 
 
 def warm_up(cache: Path, work: Callable[[], None] = compile_kernels) -> None:
-    """Do the work unless a mark in the cache folder says that it was done for this code; only one process at a time."""
+    """Do the work unless a mark in the cache folder says that it was done for this code; only one process at a time.
+
+    Tables are kept in the same folder from then on."""
+    mapped.keep_in(cache)
     mark = cache / f"kernels-{_code_digest()[:16]}"
     if mark.exists():
         return
@@ -38,6 +42,15 @@ def warm_up(cache: Path, work: Callable[[], None] = compile_kernels) -> None:
         if not mark.exists():
             work()
             mark.touch()
+
+
+def prepare(cache: Path, which: str) -> None:
+    """Load what annotating needs: kernels, tables, the identifier."""
+    from openbook.corpus.identify import identifier
+
+    warm_up(cache)
+    identifier(which)
+    compile_kernels()
 
 
 @cache
