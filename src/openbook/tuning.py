@@ -70,7 +70,6 @@ def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
         inputs=(),
         run=lambda _, work, inner: tune.run(recipe, recipe_folder, base, texts, work, inner),
         evidence=evidence,
-        outside=tuple(sources),
     )
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from folders import SUMS, Told, base, context, recipe
+from folders import SUMS, Told, base, context, recipe, tiny
 
 from openbook import tuning
 from openbook.books.record import hash_files, read_record
@@ -29,6 +31,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 TEXTS = [{"text": f"{n} and {n + 1}"} for n in range(4)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost tiny models more than they help."""
+    from openbook.model.threads import torch_threads
+
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +169,20 @@ def test_bad_data_ends_the_program_before_a_model_is_loaded(
     said = capsys.readouterr().err
     assert ended.value.code == 2
     assert "bad.jsonl:13: no message of the assistant" in said and "bad.jsonl:14: its keys (wrong)" in said
+
+
+def test_a_format_that_could_not_be_written_in_the_end_is_refused_at_the_beginning(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openbook.tune import loading
+
+    monkeypatch.setattr(loading, "model", lambda *_: pytest.fail("a model was loaded"))
+    shutil.copytree(home / "base", home / "strange")
+    tiny.write_tokenizer(home / "strange", pattern=r"\w+|\W+")
+    path = recipe(home, "strange-words", TEXTS)
+    path.write_text(path.read_text().replace('base = "base"', 'base = "strange"').replace("formats = []", ""))
+    with pytest.raises(OpenbookError, match=r"export.formats: .* splits text in a way that llama.cpp has no name for"):
+        tune(home, path, "runs/strange")
 
 
 def test_nothing_is_sent_from_this_machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

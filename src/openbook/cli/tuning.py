@@ -48,7 +48,8 @@ def show(folder: Path, facts: dict[str, Any]) -> None:
     """What was made, and what is to be known of it."""
     base, told, languages = facts["base"], facts["compute"], facts["languages"]
     out = console()
-    out.print(f"{facts['name']}: {facts['method']['kind']} of {base['name']} ({base['license']})", soft_wrap=True)
+    method = " with ".join(part for part in (facts["method"]["kind"], facts["method"]["adapter"]) if part != "none")
+    out.print(f"{facts['name']}: {method}, from {base['name']} (license: {base['license']})", soft_wrap=True)
     share = told["share"] if isinstance(told["share"], str) else f"{told['share']:.2%}"
     out.print(f"computing: {told['flops']:.3g} operations, share of the base's training: {share}", soft_wrap=True)
     for name in ("lost", "gained"):

@@ -40,9 +40,14 @@ def stay_here() -> None:
 
 
 def require_device(settings: MethodSettings) -> None:
-    """Raises OpenbookError for QLoRA where it cannot be computed."""
+    """Raises OpenbookError for QLoRA where it cannot be computed, and for several GPUs in one process."""
     import torch
 
+    if torch.cuda.is_available() and torch.cuda.device_count() > 1:
+        raise OpenbookError(
+            f"a tuning runs on one GPU, and {torch.cuda.device_count()} are in sight: choose one, as with "
+            "CUDA_VISIBLE_DEVICES=0."
+        )
     if settings.adapter != "qlora":
         return
     from importlib.util import find_spec
@@ -62,8 +67,14 @@ def on_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def model(folder: Path, settings: MethodSettings) -> Any:
-    """In fp32 on a processor, in bfloat16 on a GPU; NF4 with double quantization (Dettmers et al. 2023) for QLoRA."""
+def unchanged(folder: Path) -> Any:
+    """The base in fp32 on the processor, for an adapter to be merged into."""
+    return model(folder, MethodSettings(adapter="none"), train=False)
+
+
+def model(folder: Path, settings: MethodSettings, train: bool = True) -> Any:
+    """To be trained, on the device: fp32 on a processor, on a GPU bfloat16 beneath an adapter; NF4 with double
+    quantization (Dettmers et al. 2023) for QLoRA."""
     import torch
     import transformers
 
@@ -85,4 +96,6 @@ def model(folder: Path, settings: MethodSettings) -> Any:
         )
     except (OSError, ValueError, KeyError) as error:
         raise OpenbookError(f"transformers cannot load {folder}: {str(error).splitlines()[0]}") from None
+    if train and on_gpu() and settings.adapter != "qlora":
+        found = found.to("cuda")
     return found.train()

@@ -16,6 +16,7 @@ from openbook.model import Checkpoint
 from openbook.model.checkpoint import read_json, write_huggingface, write_json
 from openbook.model.export.artifact import file_name
 from openbook.model.gguf import Provenance, write_gguf
+from openbook.model.gguf_tokenizer import GgufTokenizer
 from openbook.tune import adapter, compute, data, examples, loading, served, template, training
 from openbook.tune.artifact import ADAPTER, ADAPTER_FILE, FORGETTING, LOG, MODEL, TUNING
 from openbook.tune.base import NOT_RECORDED, Base
@@ -82,6 +83,7 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
         rows, validation = [_asked(one) for one in loaded.training], [_asked(one) for one in loaded.validation]
         lengths = [len(chat.ids(chat.render(row["prompt"], answer=True))) for row in rows]
         cut = learned = 0
+    _require_exportable(recipe, base, chat)
     talks = any(one.messages or not isinstance(one.prompt, str | None) for one in loaded.training)
     calls = any(one.tools for one in loaded.training)
     agreement = served.check(chat, base.config, calls) if talks else served.Agreement((), (), "no conversations")
@@ -97,6 +99,16 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
     }
     say(facts, context)
     return Prepared(chat, sequence, rows, validation, facts)
+
+
+def _require_exportable(recipe: TuneRecipe, base: Base, chat: Chat) -> None:
+    """Raises OpenbookError when GGUF files are asked for that could not be written after hours of training."""
+    if not recipe.export.formats:
+        return
+    try:
+        GgufTokenizer.read(chat.folder, base.config.vocabulary, base.config.bos, base.config.eos[0])
+    except OpenbookError as error:
+        raise OpenbookError(f"export.formats: {error} Leave the formats empty ([]) to do without GGUF.") from None
 
 
 def _asked(one: Any) -> dict[str, Any]:
@@ -175,7 +187,7 @@ def _train(recipe: TuneRecipe, base: Base, ready: Prepared, work: Path, context:
         folder = work / ADAPTER
         adapter.save(model, folder, base.name)
         del model
-        model = loading.model(base.folder, method.model_copy(update={"adapter": "none"}))
+        model = loading.unchanged(base.folder)
     _write_model(adapter.merged(model, folder), base, ready.chat, work / MODEL)
     log = [json.dumps(row) for row in found["log"]]
     write_bytes(work / LOG, ("\n".join(log) + "\n").encode())
@@ -270,8 +282,5 @@ def _export(recipe: TuneRecipe, base: Base, work: Path, context: Context) -> Non
     model = Checkpoint.open(work / MODEL)
     for kind in recipe.export.formats:
         path = work / file_name(kind)
-        try:
-            if not path.exists():
-                write_gguf(model, path, kind, told)
-        except OpenbookError as error:
-            raise OpenbookError(f"export.formats: {error} Leave the formats empty to do without GGUF.") from None
+        if not path.exists():
+            write_gguf(model, path, kind, told)
