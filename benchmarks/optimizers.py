@@ -89,7 +89,7 @@ class Bench:
 
 def race(bench: Bench, label: str, size: dict[str, Any], seconds: float) -> None:
     grids = {"muon": ("matrix_rate", (0.01, 0.02, 0.04)), "adamw": ("rate", (1.5e-3, 3e-3, 6e-3))}
-    best = {}
+    best: dict[str, float] = {}
     for optimizer, (name, rates) in grids.items():
         steps = max(10, round(seconds / bench.step_seconds(size, optimizer)))
         for rate in rates:

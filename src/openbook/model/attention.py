@@ -115,7 +115,7 @@ def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Turn the pairs (i, i + E/2) of each head by its position's angles. x [..., T, E]; the sines [T, E] of the first
     half are negative (`signed`)."""
     cosines, sines = rotation
-    swapped = torch.unflatten(x, -1, (2, x.shape[-1] // 2)).flip(-2).flatten(-2)
+    swapped = x.reshape(*x.shape[:-1], 2, -1).flip(-2).flatten(-2)
     return (x * cosines + swapped * sines).to(x.dtype)
 
 
