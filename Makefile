@@ -18,6 +18,7 @@ tune-example: install-test
 	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices-data/base.gguf
 	$(BIN)/openbook tune examples/tuning/offices.toml
 	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices/tuned/model-f16.gguf
+	$(BIN)/python examples/tuning/measure.py runs/offices-data/held-out.jsonl runs/offices-data/base.gguf --adapter runs/offices/tuned/adapter.gguf
 
 check: install-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,7 +1,8 @@
 """Requests to a town's offices, as conversations to learn from and as items to measure on.
 
 python make_data.py FOLDER writes train.jsonl and held-out.jsonl there, the same bytes each time, and puts the base
-beside them. No wording and no street of the held-out items is in the training data.
+beside them. No wording and no street of the held-out items is in the training data. Plain sentences are mixed in (each
+a row of its own), so that learning the task does not cost the languages.
 """
 
 import json
@@ -42,9 +43,15 @@ def conversation(item: Item) -> dict[str, list[dict[str, str]]]:
     return {"messages": [{"role": role, "content": content} for role, content in said]}
 
 
+def plain() -> list[dict[str, str]]:
+    """Rows of plain text in the languages that the recipe's gate measures."""
+    told = tomllib.loads(Path(__file__).with_name("plain.toml").read_text(encoding="utf-8"))
+    return [{"text": sentence} for sentences in told.values() for sentence in sentences]
+
+
 def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    train = [conversation(item) for item in items("train", each=2, seed=1)]
+    train = [*(conversation(item) for item in items("train", each=2, seed=1)), *plain()]
     train = [train[at] for at in generator(1, "examples/tuning/order").permutation(len(train))]
     for name, rows in (("train.jsonl", train), ("held-out.jsonl", list(items("held_out", each=2, seed=2)))):
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]

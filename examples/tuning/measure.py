@@ -1,7 +1,8 @@
 """How many held-out requests does a served model answer exactly, language by language?
 
 python measure.py HELD-OUT.jsonl MODEL.gguf serves the model on this machine as a user would, asks it every request at
-temperature 0, and prints one JSON object.
+temperature 0, and prints one JSON object. --adapter ADAPTER.gguf serves the model with the adapter beside it, and asks
+the adapter.
 """
 
 import argparse
@@ -17,6 +18,9 @@ from typing import Any
 
 import httpx
 from make_data import SYSTEM, Item
+
+ADAPTER = "offices"
+"""The name that the adapter is served under."""
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
@@ -92,20 +96,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("items", type=Path)
     parser.add_argument("model", type=Path)
+    parser.add_argument("--adapter", type=Path, help="a LoRA adapter of the model, as GGUF: asked in the model's place")
     parser.add_argument("--option", action="append", default=[], help="passed on to openbook serve")
     told = parser.parse_args()
     items: list[Item] = [json.loads(line) for line in told.items.read_text(encoding="utf-8").splitlines()]
-    with served(told.model, *told.option) as client:
+    adapter = ["--adapter", f"{ADAPTER}={told.adapter}"] if told.adapter else []
+    with served(told.model, *adapter, *told.option) as client:
         names = [one["id"] for one in client.get("/v1/models").raise_for_status().json()["data"]]
-        answers = [asked(client, names[-1], item) for item in items]
+        name = next(one for one in names if one == ADAPTER or not told.adapter)
+        answers = [asked(client, name, item) for item in items]
     wrong = [
         (item["request"], answer)
         for item, answer in zip(items, answers, strict=True)
         if not same(answer, item["answer"])
     ]
-    print(
-        json.dumps({"model": names[-1], **measured(items, answers), "wrong": wrong[:10]}, ensure_ascii=False, indent=1)
-    )
+    print(json.dumps({"model": name, **measured(items, answers), "wrong": wrong[:10]}, ensure_ascii=False, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from openbook.corpus import parallel
+from openbook.tune import settings
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tuning"
 sys.path.append(str(FOLDER))
@@ -30,7 +34,8 @@ def test_the_same_bytes_come_out_each_time_whatever_the_process(written: Path, t
 
 
 def test_no_wording_and_no_street_of_the_held_out_items_is_learned_from(written: Path) -> None:
-    train = [json.loads(line)["messages"] for line in (written / "train.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (written / "train.jsonl").read_text().splitlines()]
+    train = [row["messages"] for row in rows if "messages" in row]
     items = [json.loads(line) for line in (written / "held-out.jsonl").read_text().splitlines()]
     assert (len(train), len(items)) == (200, 100)
     learned = {_blank(messages[1]["content"], messages[2]["content"]) for messages in train}
@@ -41,6 +46,28 @@ def test_no_wording_and_no_street_of_the_held_out_items_is_learned_from(written:
     for language in make_data.LANGUAGES:
         offices = [json.loads(item["answer"])["office"] for item in items if item["language"] == language]
         assert {office: offices.count(office) for office in offices} == dict.fromkeys(make_data.OFFICES, 4)
+
+
+def test_no_language_is_given_up_and_each_measured_one_has_plain_text_that_is_not_what_is_measured(
+    written: Path,
+) -> None:
+    recipe = settings.load(FOLDER / "offices.toml")
+    assert not recipe.forgetting.accepted
+    plain = tomllib.loads((FOLDER / "plain.toml").read_text(encoding="utf-8"))
+    assert sorted(plain) == sorted(recipe.forgetting.languages or ())
+    rows = [json.loads(line) for line in (written / "train.jsonl").read_text().splitlines()]
+    texts = {row["text"] for row in rows if "text" in row}
+    assert texts == {sentence for sentences in plain.values() for sentence in sentences}
+    measured = parallel.own_texts()
+    for language, sentences in plain.items():
+        held = _runs("\n".join(measured[language]))
+        assert held and not [one for one in sentences if _runs(one) & held]
+
+
+def _runs(text: str, words: int = 5) -> set[tuple[str, ...]]:
+    """Every `words` words that follow each other."""
+    found = text.casefold().split()
+    return {tuple(found[at : at + words]) for at in range(len(found) - words + 1)}
 
 
 def _blank(request: str, answer: str) -> str:
