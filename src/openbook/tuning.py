@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openbook import tune
 from openbook.books import store
 from openbook.books.digest import canonical_json, sha256_bytes, sha256_file
+from openbook.books.record import Outcome
 from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_json
@@ -48,7 +49,7 @@ def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
     if lacking:
         raise OpenbookError(f"data: there is no file {', '.join(lacking)}.")
     texts = languages(recipe, recipe_folder, base)
-    asked = recipe.model_dump(mode="json", exclude={"base", "description"})
+    asked = recipe.model_dump(mode="json", exclude={"base"})
     asked["data"] |= {"files": len(recipe.data.files)}
     if isinstance(recipe.data.validation, str):
         asked["data"]["validation"] = "a file"
@@ -68,9 +69,20 @@ def step_of(recipe: TuneRecipe, recipe_folder: Path, base: Base) -> Step:
         version=tune.VERSION,
         settings={"tune": asked, "base": base.facts},
         inputs=(),
-        run=lambda _, work, inner: tune.run(recipe, recipe_folder, base, texts, work, inner),
+        run=lambda _, work, inner: _tuned(recipe, recipe_folder, base, texts, work, inner),
         evidence=evidence,
     )
+
+
+def _tuned(
+    recipe: TuneRecipe, recipe_folder: Path, base: Base, texts: "Texts", work: Path, context: Context
+) -> Outcome:
+    """The tuning, and the documents that say what it changed."""
+    from openbook.release import modification
+
+    outcome = tune.run(recipe, recipe_folder, base, texts, work, context)
+    modification.write(work)
+    return outcome
 
 
 def _texts_digest(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from openbook.model.export.settings import Format
 if TYPE_CHECKING:
     from openbook.tune.reinforce_settings import GrpoSettings
 
-VERSION = 1
+VERSION = 2
 
 Kind = Literal["auto", "text", "messages", "completion", "preference", "alpaca", "sharegpt", "prompt"]
 Targets = tuple[
@@ -41,6 +41,10 @@ class DataSettings(Table):
     """`auto` takes each row by the keys that it has."""
     validation: Share | str | None = 0.05
     """A share of the examples, or a file."""
+    description: str | None = None
+    """What the examples are and where they come from: a sentence for the documents."""
+    license: str | None = None
+    """SPDX identifier, or a few words."""
     template: str = "base"
     """`base`: that of the base; `chatml`; or the path of a Jinja file."""
 

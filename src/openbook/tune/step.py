@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openbook.books.digest import sha256_file
 from openbook.books.record import Outcome
 from openbook.books.store import atomic_path, write_bytes
 from openbook.context import Context
@@ -88,6 +89,11 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
     calls = any(one.tools for one in loaded.training)
     agreement = served.check(chat, base.config, calls) if talks else served.Agreement((), (), "no conversations")
     facts = {
+        "description": said.description or NOT_RECORDED,
+        "license": said.license or NOT_RECORDED,
+        "files": [
+            {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in data.files(said, recipe_folder)
+        ],
         "examples": len(loaded.training),
         "validation": len(loaded.validation),
         "rows": len(rows),
@@ -196,6 +202,7 @@ def _train(recipe: TuneRecipe, base: Base, ready: Prepared, work: Path, context:
     facts = {
         "base": base.facts,
         "name": recipe.name,
+        "description": recipe.description or NOT_RECORDED,
         "license": recipe.license or NOT_RECORDED,
         "provider": recipe.provider or NOT_RECORDED,
         "method": method.model_dump(mode="json"),

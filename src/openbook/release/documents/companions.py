@@ -5,7 +5,7 @@ from typing import Any
 
 from openbook.languages import LANGUAGES
 from openbook.release.documents import render
-from openbook.release.documents.layout import DOCUMENTS
+from openbook.release.documents.layout import DOCUMENTS, MODIFICATION
 from openbook.release.documents.texts import texts
 from openbook.release.fact import Fact, anchors_of, pointer
 from openbook.release.facts import Facts
@@ -54,6 +54,20 @@ def readme(facts: Facts) -> str:
     )
     body = render.markdown("model-card", facts, "en", up="", title=False)
     return "\n".join(lines) + f"# {name}\n\n{body}\n{links}.\n"
+
+
+def tuned_readme(facts: Facts) -> str:
+    """The card of a tuned model in English, behind the front matter that model hubs read."""
+    known = facts.facts
+    lines = ["---"]
+    if known["license"].value:
+        lines.append(f"license: {str(known['license'].value).lower()}")
+    base = known["base_link"].value or known["base_name"].value
+    lines.append(f"base_model: {_quoted(str(base).removeprefix('https://huggingface.co/'))}")
+    lines += ["base_model_relation: finetune", "pipeline_tag: text-generation", "library_name: transformers"]
+    lines += ["tags:", "- openbook", "---", ""]
+    body = render.markdown(MODIFICATION, facts, "en", up="", title=False)
+    return "\n".join(lines) + f"# {known['name'].value}\n\n{body}\n"
 
 
 def mof_yml(facts: Facts) -> str:

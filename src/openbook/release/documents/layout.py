@@ -15,6 +15,8 @@ DOCUMENTS = {
     "osaid": ("osaid", ""), "mof": ("mof", ""),
 }  # fmt: skip
 """Document -> its layout, and the reader whose items it shows ("" for all)."""
+MODIFICATION = "modification"
+"""The one document of a tuned model."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def item(text: str) -> Item:
 
 def sections(document: str, facts: Facts) -> Iterator[Section]:
     """The tree of a document. A table without rows is left out."""
-    layout, reader = DOCUMENTS[document]
+    layout, reader = DOCUMENTS.get(document, (document, ""))
     for one in _layout(layout):
         fields = [item(text) for text in one.get("fields", [])]  # type: ignore[attr-defined]
         tables = [item(text) for text in one.get("tables", [])]  # type: ignore[attr-defined]

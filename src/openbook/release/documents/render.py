@@ -42,11 +42,16 @@ def html(document: str, facts: Facts, language: str) -> str:
         _environment()
         .get_template("document.html.jinja")
         .render(
-            document=document, language=language, languages=LANGUAGES, documents=DOCUMENTS, text=told, shown=shown,
+            document=document, language=language, languages=LANGUAGES, text=told,
+            documents=DOCUMENTS if document in DOCUMENTS else (), made_from=_made_from(document), shown=shown,
             numeric=numeric, name=facts.facts["name"].value, sections=list(sections(document, facts)),
             style=Markup(_environment().get_template("style.css").render()),
         )
     )  # fmt: skip
+
+
+def _made_from(document: str) -> str:
+    return "made_from" if document in DOCUMENTS else "made_from_tuning"
 
 
 def _link(part: Part) -> Markup:
@@ -73,7 +78,7 @@ def markdown(document: str, facts: Facts, language: str, up: str = UP, title: bo
         .get_template("document.md.jinja")
         .render(
             document=document, text=told, shown=shown, numeric=numeric, name=facts.facts["name"].value,
-            sections=list(sections(document, facts)), title=title,
+            sections=list(sections(document, facts)), title=title, made_from=_made_from(document),
         )
     )  # fmt: skip
 
