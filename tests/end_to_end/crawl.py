@@ -112,6 +112,9 @@ def plain(code: str, number: int) -> str:
     return "\n\n".join(text for text in texts if len(text) > 60)
 
 
+NAME = "small.toml"
+
+
 def write_crawl(folder: Path) -> Path:
     """Write sources and recipe into `folder`; returns the recipe's path."""
     codes = sorted(LANGUAGES)
@@ -132,6 +135,6 @@ def write_crawl(folder: Path) -> Path:
     hour_ago = time.time() - 3600  # a file written within the second in which a run begins may have changed since
     for path in folder.rglob("*"):
         os.utime(path, (hour_ago, hour_ago))
-    recipe = folder / "small.toml"
+    recipe = folder / NAME
     recipe.write_text(RECIPE.format(languages=json.dumps(codes)))
     return recipe

@@ -71,6 +71,8 @@ def write_folder(folder: Path, said: dict[str, Any]) -> Path:
     (folder / "model/model.safetensors").write_bytes(b"weights")
     write(folder / "reports/bits.json", {"languages": dict.fromkeys(CODES, bits)})
     write(folder / "reports/parity.json", {"languages": {code: {"relative": 1.1} for code in CODES}})
+    told_apart = {"n": 400, "accuracy": 0.71, "low": 0.664, "high": 0.752}
+    write(folder / "reports/pairs.json", {"languages": {CODES[0]: {"all": told_apart, "phenomena": {}}}})
     lost = {"value": 0.004, "low": 0.003, "high": 0.005}
     summary = {
         "mean": lost,

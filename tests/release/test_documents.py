@@ -17,7 +17,7 @@ from openbook.release.documents.texts import texts
 from openbook.release.fact import Books, Fact
 from openbook.release.facts import gather_facts
 from openbook.release.tally import listed_domains
-from tests.release.folder import SAID, write_folder
+from tests.release.folder import CODES, SAID, write_folder
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +278,12 @@ def test_companions_have_an_anchor_for_every_figure_from_the_books(told: Path) -
 
 def test_a_fact_that_was_never_recorded_has_neither_value_nor_anchor(silent: Path) -> None:
     assert Books(silent).fact("records/model.json", "counts", "nothing") == Fact()
+
+
+def test_minimal_pairs_stand_in_the_model_card(told: Path) -> None:
+    tree = json.loads((told / "documents/model-card.json").read_bytes())
+    table = next(one for section in tree["sections"] for one in section["tables"] if one["key"] == "pairs")
+    assert [cell["value"] for cell in table["rows"][0][1:]] == [400, 0.71, 0.664, 0.752]
+    assert [cell["anchors"] for cell in table["rows"][0][1:3]] == [
+        [f"reports/pairs.json#/languages/{CODES[0]}/all/{key}"] for key in ("n", "accuracy")
+    ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openbook.books import Outcome
     from openbook.context import Context
 
-VERSION = 4
+VERSION = 5
 STEP = "release"
 
 

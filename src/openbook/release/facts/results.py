@@ -10,7 +10,7 @@ BITS, PARITY, MEMORIZATION, TOKENIZER, INDEX = (
     "reports/tokenizer.json",
     "corpus/index.json",
 )
-LOSS = "reports/loss.json"
+LOSS, PAIRS = "reports/loss.json", "reports/pairs.json"
 THIN = 500_000
 """Bytes of text; a language with less is named among the limits."""
 
@@ -46,9 +46,20 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         "evaluation_method", languages=facts["evaluated_languages"], documents=facts["evaluated_documents"],
         resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
     )  # fmt: skip
+    tables["pairs"] = _pairs(books)
     tables["memorization"] = _memorization(books)
     tables["quantization"] = _quantization(books)
     _limits(books, facts, covered)
+
+
+def _pairs(books: Books) -> Table:
+    """Of each language the share of minimal pairs that the model tells apart; chance is a half."""
+    rows = []
+    for code in sorted(books.get(PAIRS, "languages") or {}):
+        own = ("languages", code, "all")
+        cells = [books.fact(PAIRS, *own, key) for key in ("n", "accuracy", "low", "high")]
+        rows.append((Fact(_name(code)), *cells))
+    return Table(("language", "evaluated", "told_apart", "low", "high"), tuple(rows))
 
 
 def _memorization(books: Books) -> Table:
