@@ -14,12 +14,15 @@ sys.path.append(str(Path(__file__).parent))
 from folders import SUMS, Told, base, context, recipe
 
 from openbook import tuning
+from openbook.errors import OpenbookError
+from openbook.release import manifest as manifests
 from openbook.release import modification
 from openbook.release.documents.texts import LANGUAGES
 from openbook.release.fact import Books
-from openbook.tune import load
+from openbook.tune import load, open_base
 from openbook.tune.artifact import STEP
 from openbook.tune.loading import MODULES
+from openbook.tune.settings import OriginSettings
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in MODULES), reason="the extra `tune` is not installed"
@@ -108,3 +111,29 @@ def test_every_language_of_the_documents_has_its_page_that_fetches_nothing(tuned
     texts = {language: page.read_text() for language, page in pages.items()}
     assert len({text.split("<h1>")[1].split("</h1>")[0] for text in texts.values()}) == len(LANGUAGES)
     assert all("default-src 'none'" in text and "<script" not in text for text in texts.values())
+
+
+def test_a_release_of_ours_is_cited_with_its_books(tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    base(tmp_path)
+    release.mkdir()
+    (tmp_path / "base").rename(release / "model")
+    facts = {"license": {"value": "Apache-2.0"}, "flops": {"value": 3.0e12}, "url": {"value": None}}
+    (release / "evidence.json").write_text(json.dumps({"facts": facts}))
+    made = manifests.write(
+        release,
+        name="ours",
+        serve=None,
+        kind="base",
+        languages=("mt",),
+        corpus_root="c" * 64,
+        roots={"model": "m" * 64},
+    )
+    for named in ("release", "release/model"):
+        known = open_base(named, OriginSettings(), tmp_path, tmp_path / "cache")
+        assert known.digest == made.root and known.name == "ours" and known.training_flops == 3.0e12
+        assert (known.facts["license"], known.facts["link"]) == ("Apache-2.0", "not recorded")
+    with (release / "model" / "config.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(OpenbookError, match=r"model/config.json of .* is not what its manifest lists"):
+        open_base("release", OriginSettings(), tmp_path, tmp_path / "cache")

@@ -75,7 +75,7 @@ def test_arguments_of_a_tool_are_an_object_however_they_are_written(arguments: A
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"prompt": "a", "completion": "b", "label": True}, "unpaired preference"),
+        ({"prompt": "a", "completion": "b", "label": "yes"}, "label is 'yes'"),
         ({"question": "a"}, "those of no format"),
         ({"messages": []}, "not empty"),
         ({"messages": [{"role": "bot", "content": "a"}]}, "role is 'bot'"),
@@ -124,6 +124,28 @@ def test_parquet_is_read_with_the_keys_that_its_rows_share(tmp_path: Path) -> No
     assert [len(one.messages) for one in found] == [2, 3] and found[1].place.endswith("a.parquet, row 2")
 
 
+def test_judged_completions_are_learned_where_good_and_set_against_each_other(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "2 + 2?", "completion": "5", "label": False},
+        {"prompt": "2 + 2?", "completion": "4", "label": True},
+        {"prompt": "3 + 3?", "completion": "6", "label": True},
+        {"prompt": [{"role": "user", "content": "a"}], "completion": ask("a", "good")[1:], "label": True},
+        {"prompt": [{"role": "user", "content": "a"}], "completion": ask("a", "bad")[1:], "label": False},
+    ]
+    jsonl(tmp_path / "a.jsonl", rows)
+    settings = DataSettings(files=("a.jsonl",), validation=None)
+    learned = load(settings, "sft", tmp_path, 1)
+    assert [one.completion for one in learned.training] == ["4", "6", None] and learned.left_out == 2
+    assert learned.training[2].messages[-1]["content"] == "good"
+    preferred = load(settings, "dpo", tmp_path, 1)
+    plain, turns = preferred.training
+    assert (plain.chosen, plain.rejected) == ("4", "5") and preferred.left_out == 1
+    assert turns.chosen == ({"role": "assistant", "content": "good"},)
+    jsonl(tmp_path / "a.jsonl", rows[2:3])
+    with pytest.raises(OpenbookError, match="a good and a bad completion"):
+        load(settings, "dpo", tmp_path, 1)
+
+
 def test_validation_is_drawn_by_the_seed_and_apart(tmp_path: Path) -> None:
     jsonl(tmp_path / "a.jsonl", [{"text": f"text {n}"} for n in range(40)])
     settings = DataSettings(files=("a.jsonl",), validation=0.25)
@@ -137,6 +159,10 @@ def test_validation_is_drawn_by_the_seed_and_apart(tmp_path: Path) -> None:
     [
         ('name = "a"\nbase = "b"\n[data]\nfiles = ["c"]\n[method]\nranc = 4\n', ["line 6", "'method.ranc'", "'rank'"]),
         ('name = "a"\nbase = "b"\n[data]\nfiles = []\n', ["line 4", "data.files"]),
+        (
+            'name = "a"\nbase = "b"\n[data]\nfiles = ["c"]\n[forgetting]\naccepted = ["klingon"]\n',
+            ["line 5", "'klingon'"],
+        ),
         (
             'name = "a"\nbase = "b"\n[data]\nfiles = ["c"]\n[method]\nsteps = 1\nepochs = 1\n',
             ["epochs or steps, not both"],

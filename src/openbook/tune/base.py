@@ -1,4 +1,4 @@
-"""Which model is tuned, and what is known of it: a run of ours by its root, another by digest, license and link."""
+"""Which model is tuned, and what is known of it: a run or release of ours by its root, another by its digest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from openbook.model import Checkpoint
 from openbook.model.checkpoint import FinalModel, read_json
 from openbook.model.config import TransformerConfig
 from openbook.model.origin import stated_license
+from openbook.release import manifest as manifests
 from openbook.tune.settings import OriginSettings
 
 NOT_RECORDED = "not recorded"
@@ -62,6 +63,9 @@ def open_base(named: str, said: OriginSettings, recipe_folder: Path, cache: Path
         return _of_run(path)
     if (path / TUNED / MODEL / "config.json").exists():
         return _of_tuned(path)
+    release = path.parent if path.name == MODEL else path
+    if (release / manifests.FILE_NAME).exists():
+        return _of_release(release)
     return _of_folder(path, said)
 
 
@@ -97,6 +101,38 @@ def _of_tuned(run: Path) -> Base:
         "link": NOT_RECORDED,
         "training_flops": before if before == NOT_RECORDED else before + own,
         "base": told["base"],
+    }
+    return Base(model.folder, facts, model.config)
+
+
+def _of_release(release: Path) -> Base:
+    """A release of ours, or the folder `model` in it: cited by the root of its manifest, with what it says of itself.
+
+    Raises OpenbookError when a file of the model is not what the manifest lists.
+    """
+    manifest = manifests.read(release)
+    model = Checkpoint.open(release / MODEL)
+    there = {f"{MODEL}/{name}": entry for name, entry in hash_files(model.folder).items()}
+    listed = {name: entry for name, entry in manifest.files.items() if name.startswith(f"{MODEL}/")}
+    wrong = sorted(name for name in there.keys() | listed.keys() if there.get(name) != listed.get(name))
+    if wrong:
+        raise OpenbookError(f"base: {wrong[0]} of {release} is not what its manifest lists: fetch the release again.")
+    evidence = release / "evidence.json"
+    told = read_json(evidence)["facts"] if evidence.exists() else {}
+
+    def said(key: str) -> Any:
+        value = (told.get(key) or {}).get("value")
+        return NOT_RECORDED if value is None else value
+
+    facts = {
+        "kind": "openbook release",
+        "name": manifest.name,
+        "digest": manifest.root,
+        "corpus_root": manifest.corpus_root,
+        "model_root": said("model_root"),
+        "license": said("license"),
+        "link": said("url"),
+        "training_flops": said("flops"),
     }
     return Base(model.folder, facts, model.config)
 

@@ -11,6 +11,7 @@ import orjson
 from openbook.books import chance
 from openbook.errors import OpenbookError
 from openbook.tune.formats import Example, RowError, example
+from openbook.tune.judged import settled
 from openbook.tune.settings import DataSettings
 
 SHOWN = 20
@@ -21,6 +22,8 @@ SHOWN = 20
 class Data:
     training: list[Example]
     validation: list[Example]
+    left_out: int = 0
+    """Rows that somebody called bad, and that have no good one to stand against."""
 
 
 def files(settings: DataSettings, base: Path) -> list[Path]:
@@ -39,9 +42,11 @@ def load(settings: DataSettings, method: str, base: Path, seed: int) -> Data:
     refuse(problems)
     if not training:
         raise OpenbookError(f"{', '.join(settings.files)}: there is no example in it.")
+    training, unused = settled(training, method)
+    validation, unused_too = settled(validation, method)
     if isinstance(settings.validation, float):
         training, validation = _split(training, settings.validation, seed)
-    return Data(training, validation)
+    return Data(training, validation, unused + unused_too)
 
 
 def refuse(problems: Sequence[str]) -> None:
@@ -78,8 +83,8 @@ def _kind(kind: str, method: str) -> str:
 
 
 def _fits(found: Example, method: str) -> None:
-    if method == "dpo" and found.chosen is None:
-        raise RowError("DPO needs prompt, chosen and rejected")
+    if method == "dpo" and found.chosen is None and found.judged is None:
+        raise RowError("DPO needs prompt, chosen and rejected, or prompt, completion and label")
     if method == "sft" and found.chosen is not None:
         raise RowError('chosen and rejected are for method.kind = "dpo"')
     if method == "sft" and not found.messages and found.text is None and found.completion is None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Message = dict[str, Any]
@@ -20,6 +20,7 @@ SHAREGPT_ROLES = {
 }
 KEYS = {
     "preference": ("prompt", "chosen", "rejected"),
+    "judged": ("prompt", "completion", "label"),
     "completion": ("prompt", "completion"),
     "messages": ("messages",),
     "sharegpt": ("conversations",),
@@ -46,6 +47,10 @@ class Example:
     completion: str | None = None
     chosen: str | tuple[Message, ...] | None = None
     rejected: str | tuple[Message, ...] | None = None
+    answer: str | tuple[Message, ...] | None = None
+    """The completion once more, of a row that is `judged`."""
+    judged: bool | None = None
+    """Whether somebody called the completion good."""
     other: dict[str, Any] = field(default_factory=dict)
     """Further columns, for rewards."""
 
@@ -53,11 +58,6 @@ class Example:
 def kind_of(row: Row) -> str:
     """Raises RowError for a row that has the keys of no format."""
     present = {key for key, value in row.items() if value is not None}
-    if "label" in present and {"prompt", "completion"} <= present:
-        raise RowError(
-            "a completion with a `label` is an unpaired preference (KTO), which is not built: leave `label` out to "
-            "learn the good completions, or put a good and a bad one together as `chosen` and `rejected`"
-        )
     for kind, keys in KEYS.items():
         if present.issuperset(keys):
             return kind
@@ -94,6 +94,18 @@ def _completion(row: Row, place: str) -> Example:
     after = _turns(row, "completion", "assistant")
     asked = tuple({**one, "weight": 0} if one["role"] == "assistant" else one for one in before)
     return Example(place, messages=(*asked, *after), tools=tools(row))
+
+
+def _judged(row: Row, place: str) -> Example:
+    label = row["label"]
+    if label not in (True, False):
+        raise RowError(f"label is {label!r}; it is true for a good completion, false for a bad one")
+    found = _completion(row, place)
+    prompt: str | tuple[Message, ...] = row["prompt"]
+    answer: str | tuple[Message, ...] = row["completion"]
+    if found.messages:
+        prompt, answer = _turns(row, "prompt", "user"), _turns(row, "completion", "assistant")
+    return replace(found, prompt=prompt, answer=answer, judged=bool(label))
 
 
 def _preference(row: Row, place: str) -> Example:
@@ -159,6 +171,7 @@ def _prompt(row: Row, place: str) -> Example:
 READERS: dict[str, Callable[[Row, str], Example]] = {
     "text": _text,
     "messages": _messages,
+    "judged": _judged,
     "completion": _completion,
     "preference": _preference,
     "alpaca": _alpaca,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from openbook.errors import OpenbookError
+from openbook.languages import language
 from openbook.model.export.settings import Format
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 
-Kind = Literal["auto", "text", "messages", "completion", "preference", "alpaca", "sharegpt", "prompt"]
+Kind = Literal["auto", "text", "messages", "completion", "judged", "preference", "alpaca", "sharegpt", "prompt"]
 Targets = tuple[
     Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], ...
 ]  # the matrices of a Llama block, as Hugging Face and PEFT name them
@@ -119,6 +121,15 @@ class ForgettingSettings(Table):
     bytes: Annotated[int, Field(ge=1)] = 12_000
     """Of each language."""
 
+    @model_validator(mode="after")
+    def _known(self) -> "ForgettingSettings":
+        for code in (*self.accepted, *(self.languages or ()), *self.files):
+            try:
+                language(code)
+            except OpenbookError as error:
+                raise ValueError(str(error)) from None
+        return self
+
 
 class TuneExportSettings(Table):
     formats: tuple[Format, ...] = ("F16",)
@@ -149,8 +160,8 @@ class TuneRecipe(Table):
             raise ValueError(f'[rewards] is for method.kind = "grpo", not for {self.method.kind!r}')
         if self.method.kind == "grpo" and self.method.epochs is not None:
             raise ValueError("GRPO draws its own answers: give method.steps, not epochs")
-        if self.method.kind == "dpo" and self.data.kind not in ("auto", "preference"):
-            raise ValueError(f'DPO takes data of kind "preference", not {self.data.kind!r}')
+        if self.method.kind == "dpo" and self.data.kind not in ("auto", "preference", "judged"):
+            raise ValueError(f'DPO takes data of kind "preference" or "judged", not {self.data.kind!r}')
         return self
 
 

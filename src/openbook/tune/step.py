@@ -59,6 +59,12 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
     """
     method = recipe.method
     said = recipe.data
+    loading.require_device(method)
+    if method.adapter != "none" and method.rank > base.config.dim:
+        raise OpenbookError(
+            f"method.rank ({method.rank}) is above the width of the base ({base.config.dim}): an adapter would be "
+            "larger than what it changes. Usual ranks are 8 to 64."
+        )
     if method.kind == "grpo" and isinstance(said.validation, float):
         said = said.model_copy(update={"validation": None})  # answers are drawn: there is no loss to validate
     loaded = data.load(said, method.kind, recipe_folder, method.seed)
@@ -96,6 +102,7 @@ def prepare(recipe: TuneRecipe, recipe_folder: Path, base: Base, work: Path, con
         ],
         "examples": len(loaded.training),
         "validation": len(loaded.validation),
+        "left_out": loaded.left_out,
         "rows": len(rows),
         "cut": cut,
         "tokens": sum(lengths),
@@ -128,6 +135,8 @@ def say(facts: Mapping[str, Any], context: Context) -> None:
     context.progress.say(
         f"{facts['examples']:,} examples and {facts['validation']:,} for validation: {facts['tokens']:,} tokens{share}"
     )
+    if facts["left_out"]:
+        context.progress.say(f"{facts['left_out']:,} judged completions teach nothing by this method and are left out")
     if facts["cut"]:
         context.progress.say(f"{facts['cut']:,} are longer than {facts['sequence']:,} tokens; their ends are left out")
     told = facts["template"]
@@ -152,7 +161,6 @@ def run(
     """
     loading.require()
     loading.stay_here()
-    loading.require_device(recipe.method)
     ready = prepare(recipe, recipe_folder, base, work, context)
     context.progress.say(f"languages are measured on {texts.source}")
     before = _measured(base.folder, texts.languages, work / "before.json", context)
