@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -189,6 +190,54 @@ def test_the_answer_is_underlined_and_its_source_opens_by_keyboard(page: Page, t
     assert page.run("[document.activeElement.tagName, document.querySelectorAll('.sources').length]") == ["MARK", 0]
     assert all(url.startswith(traced.url) for url in page.requests)
     assert page.complaints == []
+
+
+@NEEDS_CHROMIUM
+def test_what_stands_below_an_answer_follows_the_language_of_the_page(page: Page, traced: Running) -> None:
+    page.size(1100, 800)
+    page.open(traced.url, READY)
+    page.run("document.getElementById('temperature').value = 0; document.getElementById('max_tokens').value = 60")
+    page.run(
+        "document.getElementById('beginning').value = 'A'; document.querySelector('#complete-form').requestSubmit()"
+    )
+    page.wait("document.querySelector('.trace:disabled')")
+    marks = page.run("document.querySelectorAll('mark').length")
+    page.run("var s = document.getElementById('language'); s.value = 'hu'; s.dispatchEvent(new Event('change'))")
+    page.wait("document.documentElement.lang === 'hu' && !document.getElementById('announce').textContent")
+    words = json.loads((files("openbook.serve.page") / "words" / "hu.json").read_text())
+    shown = page.run(
+        "[document.querySelector('#complete .speed').textContent, document.querySelector('.trace').textContent]"
+    )
+    assert words["speed"].split("}")[-1] in shown[0] and shown[1].startswith(words["traced"].split("{")[0])
+    assert page.run("document.querySelectorAll('mark').length") == marks
+    page.run("localStorage.clear()")
+
+
+@NEEDS_CHROMIUM
+def test_short_passages_are_shown_where_there_are_no_longer_ones(page: Page, traced: Running) -> None:
+    page.open(traced.url, READY)
+    script = """(async () => {{
+        const {{ passages }} = await import('/page/trace.js');
+        return (await passages('small', {text})).map((span) => span.text.trim());
+    }})()"""
+    short, both = "xyz illum hu kalm xyz", f"{SAID} xyz illum hu kalm xyz"
+    assert page.run(script.format(text=json.dumps(short))) == ["illum hu kalm"]
+    assert [one.split()[0] for one in page.run(script.format(text=json.dumps(both)))] == ["Il-baħar"]
+
+
+@NEEDS_CHROMIUM
+def test_a_passage_may_begin_in_what_was_given(page: Page, traced: Running) -> None:
+    page.open(traced.url, READY)
+    script = """(async () => {
+        const { underlineAll } = await import('/page/trace.js');
+        const box = document.createElement('div'), text = document.createElement('p');
+        const made = (said) => Object.assign(document.createElement('span'), { textContent: said });
+        const places = ['one two ', 'three four'].map(made);
+        text.className = 'text'; text.append(...places); box.append(text); document.getElementById('main').append(box);
+        underlineAll(places, [{ start: 4, end: 13, bits: 5, text: '', occurrences: 1, documents: [] }]);
+        return places.map((place) => [place.textContent, place.querySelector('mark').textContent]);
+    })()"""
+    assert page.run(script) == [["one two ", "two "], ["three four", "three"]]
 
 
 @NEEDS_CHROMIUM

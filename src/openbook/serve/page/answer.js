@@ -33,8 +33,20 @@ export async function receive(path, body, signal, speed, show) {
 function tellSpeed(place, tokens, first) {
   const seconds = (performance.now() - first) / 1000;
   if (tokens > 1 && seconds > 0) {
-    place.textContent = word("speed", { tokens: number(tokens), speed: number((tokens - 1) / seconds, 1) });
+    Object.assign(place.dataset, { tokens, rate: (tokens - 1) / seconds });
+    retell(place);
   }
+}
+
+// Says a speed in the language of the page.
+export function retell(place) {
+  const { tokens, rate } = place.dataset;
+  if (tokens) place.textContent = word("speed", { tokens: number(Number(tokens)), speed: number(Number(rate), 1) });
+}
+
+export function forget(place) {
+  delete place.dataset.tokens;
+  place.textContent = "";
 }
 
 export async function copy(text) {

@@ -55,12 +55,14 @@ export async function send(model, signal) {
   const item = add(reply);
   const place = item.querySelector(".text");
   item.classList.add("busy");
+  item.setAttribute("aria-busy", "true"); // read when it is whole, not at every piece
   const body = { model: model.id, messages, ...parameters.sampling() };
   const answer = await receive("/v1/chat/completions", body, signal, item.querySelector(".speed"), (soFar) => {
     place.textContent = soFar;
     keepInView();
   });
   item.classList.remove("busy");
+  item.removeAttribute("aria-busy");
   if (answer.failed) fail(item, answer.failed);
   reply.content = answer.text;
   if (answer.text) said.push(reply);
@@ -99,7 +101,7 @@ function foot(item, text, message) {
   button.addEventListener("click", () => copy(text.textContent));
   foot.append(speed, button);
   if (traced.has(message.model)) {
-    const sources = tracer(text, () => message.model, found.get(message), (spans) => found.set(message, spans));
+    const sources = tracer([text], () => message.model, found.get(message), (spans) => found.set(message, spans));
     item.find = sources.find;
     foot.append(sources.button);
   }

@@ -67,21 +67,24 @@ function show(name) {
 // Takes the model of this name, or the first; where there are several, a list lets one choose.
 function choose(name) {
   model = house.data.find((card) => card.id === name) ?? house.data[0];
-  const place = document.getElementById("model");
-  place.textContent = model.id;
-  if (house.data.length > 1) {
-    const select = document.createElement("select");
-    select.setAttribute("aria-label", words.word("choose_model"));
-    select.title = words.word("choose_model");
-    for (const card of house.data) select.add(choice(card));
-    select.addEventListener("change", () => {
-      remember("model", select.value);
-      choose(select.value);
-    });
-    place.replaceChildren(select);
-  }
   describe();
   if (mode() !== "about") show(model.openbook.converses ? recall("mode", "chat") : "complete");
+}
+
+function drawModel() {
+  const place = document.getElementById("model");
+  place.textContent = model.id;
+  if (house.data.length === 1) return;
+  const select = document.createElement("select");
+  select.setAttribute("aria-label", words.word("choose_model"));
+  select.title = words.word("choose_model");
+  for (const card of house.data) select.add(choice(card));
+  select.addEventListener("change", () => {
+    remember("model", select.value);
+    choose(select.value);
+    place.querySelector("select").focus();
+  });
+  place.replaceChildren(select);
 }
 
 // An adapter is named behind the model that it changes; what is not loaded cannot be chosen.
@@ -95,6 +98,7 @@ function choice(card) {
 
 function describe() {
   const facts = model.openbook;
+  drawModel();
   document.title = `${model.id} · Openbook`;
   if (house.openbook.content_logged) {
     const line = document.querySelector("footer.page p");
@@ -123,7 +127,8 @@ async function chooseLanguage(code) {
     select.addEventListener("change", async () => {
       remember("language", select.value);
       await chooseLanguage(select.value);
-      chat.draw();
+      document.getElementById("announce").textContent = "";
+      for (const mode of Object.values(modes)) mode.draw();
     });
   }
   select.value = code;

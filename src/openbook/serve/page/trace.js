@@ -5,9 +5,26 @@ import { number, word } from "./words.js";
 
 let counter = 0;
 
+const [SHORT, LONG] = [3, 5]; // words of a passage that is worth showing where nothing longer was found, and where it was
+
 // Asks for the passages of a text: [{ start, end, documents, … }], in code points.
 export async function passages(model, text) {
-  return (await ask("/v1/trace", { model, text })).spans;
+  const found = (await ask("/v1/trace", { model, text, least_words: SHORT })).spans;
+  const long = found.filter((span) => span.words >= LONG);
+  return long.length ? long : found;
+}
+
+// Underlines in several places that follow one another what was found in their texts together.
+export function underlineAll(places, spans) {
+  let before = 0;
+  for (const place of places) {
+    const length = Array.from(place.textContent).length;
+    const own = spans
+      .map((span) => ({ ...span, start: Math.max(0, span.start - before), end: Math.min(length, span.end - before) }))
+      .filter((span) => span.start < span.end);
+    underline(place, place.textContent, own);
+    before += length;
+  }
 }
 
 // Underlines the passages in `place`, which shows `text`; each opens its sources. Where two overlap, the rarer words win.
@@ -141,11 +158,13 @@ export function element(name, text = "", kind = "") {
   return made;
 }
 
-// The button under an answer that asks for its passages, and tells afterwards how many there are.
-export function tracer(text, model, known, keep) {
+// The button under an answer that asks for its passages, and tells afterwards how many there are. `places` hold the
+// text, one after the other.
+export function tracer(places, model, known, keep) {
   const button = element("button", "", "quiet trace");
   button.type = "button";
   let running = false;
+  const said = () => places.map((place) => place.textContent).join("");
   const tell = (spans, aloud) => {
     button.textContent = spans.length ? word("traced", { count: number(spans.length) }) : word("traced_none");
     button.disabled = true;
@@ -155,12 +174,12 @@ export function tracer(text, model, known, keep) {
     if (running || button.disabled) return;
     running = true;
     button.textContent = word("tracing");
-    const asked = text.textContent;
+    const asked = said();
     try {
       const spans = await passages(model(), asked);
-      if (text.textContent !== asked) return; // the next answer has already begun here
+      if (said() !== asked) return; // the next answer has already begun here
       keep?.(spans);
-      underline(text, asked, spans);
+      underlineAll(places, spans);
       tell(spans, true);
     } catch (trouble) {
       button.textContent = trouble.message;
@@ -171,7 +190,7 @@ export function tracer(text, model, known, keep) {
   button.textContent = word("trace");
   button.addEventListener("click", find);
   if (known) {
-    underline(text, text.textContent, known);
+    underlineAll(places, known);
     tell(known, false);
   }
   return { button, find };
