@@ -71,6 +71,11 @@ def write_folder(folder: Path, said: dict[str, Any]) -> Path:
     (folder / "model/model.safetensors").write_bytes(b"weights")
     write(folder / "reports/bits.json", {"languages": dict.fromkeys(CODES, bits)})
     write(folder / "reports/parity.json", {"languages": {code: {"relative": 1.1} for code in CODES}})
+    figures = {"n": 40, "verbatim": 1, "low": 0.004, "high": 0.129, "longest": 32}
+    tried = {group: {"128": figures, "32": figures, "64": figures} for group in ("trained", "held_out")}
+    exposures = {str(repeats): {"n": 6, "exposure": 1.5, "low": 0.9, "high": 2.1} for repeats in (1, 16, 4)}
+    memory = {"languages": {CODES[0]: tried}, "summary": tried, "canaries": {"repeats": exposures}}
+    write(folder / "reports/memorization.json", memory)
     told_apart = {"n": 400, "accuracy": 0.71, "low": 0.664, "high": 0.752}
     write(folder / "reports/pairs.json", {"languages": {CODES[0]: {"all": told_apart, "phenomena": {}}}})
     lost = {"value": 0.004, "low": 0.003, "high": 0.005}

@@ -287,3 +287,11 @@ def test_minimal_pairs_stand_in_the_model_card(told: Path) -> None:
     assert [cell["anchors"] for cell in table["rows"][0][1:3]] == [
         [f"reports/pairs.json#/languages/{CODES[0]}/all/{key}"] for key in ("n", "accuracy")
     ]
+
+
+def test_memorization_stands_in_the_model_card_with_every_prefix_and_the_canaries(told: Path) -> None:
+    tree = json.loads((told / "documents/model-card.json").read_bytes())
+    tables = {one["key"]: one["rows"] for section in tree["sections"] for one in section["tables"]}
+    assert [row[0]["value"] for row in tables["prefixes"]] == [32, 64, 128]
+    assert tables["memorization"][0][1]["value"] == 128
+    assert [(row[0]["value"], row[2]["value"]) for row in tables["canaries"]] == [(1, 1.5), (4, 1.5), (16, 1.5)]

@@ -38,7 +38,7 @@ def _languages(found: dict[str, Any]) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for code, row in found["languages"].items():
         measured = [prefix for prefix, figures in row["trained"].items() if figures["n"]]
-        prefix = measured[-1] if measured else next(iter(row["trained"]), None)
+        prefix = max(measured, key=int) if measured else next(iter(row["trained"]), None)
         if prefix is None:
             continue
         own, other = row["trained"][prefix], row["held_out"][prefix]

@@ -47,7 +47,9 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
         resamples=books.fact(*asked, "resamples"), confidence=books.fact(*asked, "confidence"),
     )  # fmt: skip
     tables["pairs"] = _pairs(books)
+    tables["prefixes"] = _prefixes(books)
     tables["memorization"] = _memorization(books)
+    tables["canaries"] = _canaries(books)
     tables["quantization"] = _quantization(books)
     _limits(books, facts, covered)
 
@@ -70,11 +72,35 @@ def _memorization(books: Books) -> Table:
         measured = [prefix for prefix, figures in row["trained"].items() if figures["n"]]
         if not measured:
             continue
-        own = ("languages", code, "trained", measured[-1])
+        longest = max(measured, key=int)  # keys of JSON are sorted as text
+        own = ("languages", code, "trained", longest)
         cells = [books.fact(MEMORIZATION, *own, key) for key in ("n", "verbatim", "low", "high", "longest")]
-        held = books.fact(MEMORIZATION, "languages", code, "held_out", measured[-1], "longest")
-        given = Fact(int(measured[-1]), (anchor(MEMORIZATION, "languages", code, "trained"),))
+        held = books.fact(MEMORIZATION, "languages", code, "held_out", longest, "longest")
+        given = Fact(int(longest), (anchor(MEMORIZATION, "languages", code, "trained"),))
         rows.append((Fact(_name(code)), given, *cells, held))
+    return Table(columns, tuple(rows))
+
+
+def _prefixes(books: Books) -> Table:
+    """The same over all languages, for every length of prefix that was given."""
+    columns = ("given", "passages", "verbatim", "low", "high", "longest_run", "held_out_run")
+    rows = []
+    for prefix in sorted(books.get(MEMORIZATION, "summary", "trained") or {}, key=int):
+        own = ("summary", "trained", prefix)
+        cells = [books.fact(MEMORIZATION, *own, key) for key in ("n", "verbatim", "low", "high", "longest")]
+        held = books.fact(MEMORIZATION, "summary", "held_out", prefix, "longest")
+        rows.append((Fact(int(prefix), (anchor(MEMORIZATION, *own),), "the name of the entry"), *cells, held))
+    return Table(columns, tuple(rows))
+
+
+def _canaries(books: Books) -> Table:
+    """Exposure by number of repeats; no rows where the recipe put no canaries into the training."""
+    columns = ("repeats", "canaries", "exposure", "low", "high")
+    rows = []
+    for repeats in sorted(books.get(MEMORIZATION, "canaries", "repeats") or {}, key=int):
+        own = ("canaries", "repeats", repeats)
+        cells = [books.fact(MEMORIZATION, *own, key) for key in ("n", "exposure", "low", "high")]
+        rows.append((Fact(int(repeats), (anchor(MEMORIZATION, *own),), "the name of the entry"), *cells))
     return Table(columns, tuple(rows))
 
 
