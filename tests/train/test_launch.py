@@ -71,3 +71,8 @@ def test_submission_hands_slurm_the_script_and_reports_its_refusal(
         launch(Job(recipe, "tiny"), tmp_path, submit=True)
     with pytest.raises(OpenbookError, match="there is no recipe"):
         launch(Job(tmp_path / "none.toml", "tiny"), tmp_path, submit=False)
+
+
+def test_without_graphics_processors_a_job_asks_for_none(tmp_path: Path) -> None:
+    text = script(Job(tmp_path / "r.toml", "tiny", gpus=0, processes=2, cores=8))
+    assert "gpus" not in text and "--nproc-per-node=2" in text and "--cpus-per-task=16" in text

@@ -111,7 +111,8 @@ def curves(
 def launch(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")],
     nodes: Annotated[int, typer.Option(min=1)] = 1,
-    gpus: Annotated[int, typer.Option(min=1, help="Graphics processors of a node; a process for each.")] = 4,
+    gpus: Annotated[int, typer.Option(min=0, help="Graphics processors of a node; a process for each.")] = 4,
+    processes: Annotated[int, typer.Option(min=1, help="Of a node, with --gpus 0: on the processor.")] = 1,
     cores: Annotated[int, typer.Option(min=1, help="Processor cores for each of them.")] = 16,
     hours: Annotated[float, typer.Option(min=0.02)] = 24.0,
     partition: Annotated[str | None, typer.Option()] = None,
@@ -136,6 +137,7 @@ def launch(
         partition,
         tuple(sbatch or ()),
         tuple(setup or ()),
+        processes,
         tuple(argument or ()),
     )
     path, answer = write(job, folder, submit)

@@ -23,7 +23,7 @@ class Job:
     name: str
     nodes: int = 1
     gpus: int = 4
-    """Graphics processors of a node; a process for each."""
+    """Graphics processors of a node; a process for each. 0: none, and `processes` of them on the processor."""
     cores: int = 16
     """Processor cores for each of them."""
     hours: float = 24.0
@@ -31,6 +31,8 @@ class Job:
     extra: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     """Shell lines before the run: modules to load, an environment to activate."""
+    processes: int = 1
+    """Of a node, where there are no graphics processors."""
     openbook: tuple[str, ...] = ()
     """Further arguments for `openbook run`."""
 
@@ -38,12 +40,13 @@ class Job:
 def script(job: Job) -> str:
     """The job script. It can be submitted again at any time: a run goes on from its last checkpoint."""
     minutes = max(1, round(job.hours * 60))
+    processes = job.gpus or job.processes
     asks = [
         f"--job-name=openbook-{job.name}",
         f"--nodes={job.nodes}",
         "--ntasks-per-node=1",
-        f"--gpus-per-node={job.gpus}",
-        f"--cpus-per-task={job.gpus * job.cores}",
+        *([f"--gpus-per-node={job.gpus}"] if job.gpus else []),
+        f"--cpus-per-task={processes * job.cores}",
         f"--time={minutes // 60:02d}:{minutes % 60:02d}:00",
         "--requeue",
         f"--output=openbook-{job.name}-%j.log",
@@ -52,7 +55,7 @@ def script(job: Job) -> str:
     ]
     run = shlex.join(["openbook", "run", str(job.recipe), *job.openbook])
     torchrun = (
-        f'srun torchrun --nnodes="$SLURM_NNODES" --nproc-per-node={job.gpus} --rdzv-id="$SLURM_JOB_ID" '
+        f'srun torchrun --nnodes="$SLURM_NNODES" --nproc-per-node={processes} --rdzv-id="$SLURM_JOB_ID" '
         f'--rdzv-backend=c10d --rdzv-endpoint="$first:{PORT}" --no-python'
     )
     lines = [
