@@ -305,6 +305,49 @@ def test_any_protocol_of_fsspec_is_read(tmp_path: Path) -> None:
         build(tmp_path, warc_source("memory://crawl/*.none"))
 
 
+@pytest.fixture
+def ftp(tmp_path: Path) -> Iterator[str]:
+    """A real FTP server on loopback that gives out `tmp_path/ftp`; its address."""
+    pytest.importorskip("pyftpdlib")
+    from pyftpdlib.authorizers import DummyAuthorizer
+    from pyftpdlib.handlers import FTPHandler
+    from pyftpdlib.servers import FTPServer
+
+    (tmp_path / "ftp").mkdir()
+    users = DummyAuthorizer()
+    users.add_anonymous(str(tmp_path / "ftp"))
+    handler = type("Handler", (FTPHandler,), {"authorizer": users, "banner": "ready"})
+    server = FTPServer(("127.0.0.1", 0), handler)
+    stopping = threading.Event()
+
+    def serving() -> None:
+        while not stopping.is_set():
+            server.serve_forever(timeout=0.05, blocking=False)
+
+    thread = threading.Thread(target=serving)
+    thread.start()
+    yield f"ftp://127.0.0.1:{server.address[1]}"
+    stopping.set()
+    thread.join()
+    server.close_all()
+
+
+def test_a_protocol_that_names_its_host_is_read_and_what_is_not_there_is_a_sentence(
+    tmp_path: Path, ftp: str, waits: list[float]
+) -> None:
+    (tmp_path / "ftp" / "crawl").mkdir()
+    for number in (1, 2):
+        (tmp_path / "ftp" / "crawl" / f"{number}.warc.gz").write_bytes(joined(crawl(number), "gzip"))
+    one = build(tmp_path, warc_source(f"{ftp}/crawl/1.warc.gz"))
+    assert one.locate("far/1.warc.gz").read_bytes() == joined(crawl(1), "gzip")
+    both = build(tmp_path, warc_source(f"{ftp}/crawl/*.warc.gz"))
+    assert [file.name for file in both.files] == ["far/1.warc.gz", "far/2.warc.gz"]
+    with pytest.raises(OpenbookError, match=r"none\.warc"):
+        build(tmp_path, warc_source(f"{ftp}/crawl/none.warc"))
+    with pytest.raises(OpenbookError, match=r"files of github:// cannot be read here|github://"):
+        build(tmp_path, warc_source("github://nobody/a.warc"))
+
+
 def store_environment(monkeypatch: pytest.MonkeyPatch, host: Host, **keys: str) -> None:
     pytest.importorskip("s3fs")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):

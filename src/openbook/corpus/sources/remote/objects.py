@@ -19,29 +19,24 @@ class Objects:
     def __init__(self, arriving: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
         """What comes goes through `arriving`."""
         self.arriving = arriving
-        self._systems: dict[str, Any] = {}
+        self._systems: dict[tuple[str, str], Any] = {}
 
-    def _open(self, url: str) -> tuple[Any, str]:
-        """File system and path in it."""
-        scheme = urlsplit(url).scheme
+    def _open(self, url: str, **options: Any) -> tuple[Any, str]:
+        """File system and path in it; some protocols have one for each host. Raises PassingError or OpenbookError."""
+        key = (urlsplit(url).scheme, urlsplit(url).netloc)
         try:
-            import fsspec
+            from fsspec.core import url_to_fs
 
-            if scheme not in self._systems:
-                self._systems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True)
-            return self._systems[scheme], self._systems[scheme]._strip_protocol(url)
-        except (ImportError, ValueError) as error:
+            if key not in self._systems or options:
+                self._systems[key] = url_to_fs(url, skip_instance_cache=True, **options)[0]
+            return self._systems[key], self._systems[key]._strip_protocol(url)
+        except (ImportError, ValueError, TypeError) as error:
             raise OpenbookError(
-                f"{url}: files of {scheme}:// cannot be read here ({error}). "
+                f"{url}: files of {key[0]}:// cannot be read here ({error}). "
                 "Run `pip install 'openbook[remote]'` for s3://, or install the fsspec package of this protocol."
             ) from None
-
-    def _anonymous(self, url: str) -> None:
-        """Go on without keys in a store of the S3 kind, for what everyone may read."""
-        import fsspec
-
-        scheme = urlsplit(url).scheme
-        self._systems[scheme] = fsspec.filesystem(scheme, skip_instance_cache=True, anon=True)
+        except Exception as error:  # a host that does not answer, in the words of each protocol's library
+            raise PassingError(f"{type(error).__name__}: {str(error)[:200]}") from None
 
     def _ask(self, url: str, name: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the file system. Raises PassingError or OpenbookError for whatever goes wrong."""
@@ -56,13 +51,16 @@ class Objects:
             ) from None
         except Exception as error:  # each protocol's library has errors of its own
             if type(error).__name__ == "NoCredentialsError":
-                self._anonymous(url)
+                self._open(url, anon=True)  # for what everyone may read in a store of the S3 kind
                 return self._ask(url, name, *arguments, **options)
             raise PassingError(f"{type(error).__name__}: {str(error)[:200]}") from None
 
     def expand(self, pattern: str) -> list[str]:
         """The addresses that a glob names, in order."""
-        system, _ = self._open(pattern)
+        system, own = self._open(pattern)
+        scheme, host = urlsplit(pattern).scheme, urlsplit(pattern).netloc
+        if host and host not in own:  # the path is one on that host alone
+            return sorted(f"{scheme}://{host}/{path.lstrip('/')}" for path in self._ask(pattern, "glob"))
         return sorted(system.unstrip_protocol(path) for path in self._ask(pattern, "glob"))
 
     def _version(self, url: str) -> Version:
