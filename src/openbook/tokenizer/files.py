@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openbook.books.store import write_bytes
-from openbook.tokenizer.merges import Merges
 from openbook.tokenizer.scheme import CHAT_TEMPLATE, END_OF_TEXT, PAD, TURN_END, TURN_START, Scheme, written
+
+if TYPE_CHECKING:
+    from openbook.tokenizer.merges import Merges  # compiles
 
 DEFINITION = "tokenizer.json"
 CONFIGURATION = "tokenizer_config.json"
 SPECIAL_TOKENS = "special_tokens_map.json"
 
 
-def write(folder: Path, merges: Merges, specials: list[str], scheme: Scheme) -> None:
+def write(folder: Path, merges: "Merges", specials: list[str], scheme: Scheme) -> None:
     """Write tokenizer.json, tokenizer_config.json and special_tokens_map.json."""
     _write_json(folder / DEFINITION, definition(merges, specials, scheme))
     marked = {token: number for number, token in enumerate(specials)}
@@ -33,7 +35,7 @@ def write(folder: Path, merges: Merges, specials: list[str], scheme: Scheme) -> 
     _write_json(folder / SPECIAL_TOKENS, {**names, "additional_special_tokens": [TURN_START, TURN_END]})
 
 
-def definition(merges: Merges, specials: list[str], scheme: Scheme) -> dict[str, Any]:
+def definition(merges: "Merges", specials: list[str], scheme: Scheme) -> dict[str, Any]:
     """The content of tokenizer.json."""
     first = len(specials)
     names = [written(token) for token in merges.tokens]

@@ -21,9 +21,13 @@ from openbook.books.record import Outcome
 from openbook.books.store import atomic_path, remove_leftovers, write_bytes
 from openbook.context import Context
 from openbook.corpus import Corpus
+from openbook.corpus.absent import absent
 from openbook.errors import OpenbookError
 from openbook.tokenizer.artifact import Tokenizer
 from openbook.tokenizer.settings import TokenizeSettings
+
+with absent("pandas"):  # pyarrow asks once whether a list is one of pandas'; `to_pandas` asks again
+    pa.array([])
 
 Split = Literal["train", "held-out"]
 SPLITS: tuple[Split, ...] = ("train", "held-out")
@@ -130,7 +134,7 @@ class TokenizedCorpus:
     def _column(self, language: str, name: str) -> list[Any]:
         path = self._place(language, "train") / DOCUMENTS
         try:
-            column: list[Any] = pq.read_table(path, columns=[name])[name].to_pylist()
+            column: list[Any] = pq.ParquetFile(path).read([name])[name].to_pylist()
         except (pa.ArrowInvalid, KeyError):
             raise OpenbookError(f"{path} does not say {name}: make the tokenized corpus anew.") from None
         return column
@@ -148,7 +152,7 @@ class TokenizedCorpus:
     def _table(self, language: str, split: Split) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
         key = (language, split)
         if key not in self._tables:
-            table = pq.read_table(self._place(language, split) / DOCUMENTS, columns=["id", "start", "end"])
+            table = pq.ParquetFile(self._place(language, split) / DOCUMENTS).read(["id", "start", "end"])
             self._tables[key] = (
                 table["id"].to_pylist(),
                 table["start"].to_numpy().astype(np.int64),
