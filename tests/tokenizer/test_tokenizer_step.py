@@ -156,3 +156,8 @@ def test_another_tokenizer_is_put_beside_ours(tmp_path: Path, built: Path, conte
     assert "small" in (tmp_path / "page.html").read_text()
     with pytest.raises(OpenbookError, match=r"none\.json"):
         compare(Tokenizer.open(built), {"x": tmp_path / "none.json"}, sentences(), None, tmp_path / "page.html")
+
+
+def test_the_published_rule_can_be_asked_for_in_a_recipe() -> None:
+    told = TokenizerSettings.model_validate({"balance": "parity", "sharpness": "published"})
+    assert told.sharpness is None and TokenizerSettings.model_validate(told.model_dump(mode="json")) == told

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 VERSION = 1
 """Raise it when the same settings would give another tokenizer."""
@@ -53,7 +53,7 @@ class TokenizerSettings(BaseModel):
     """With `parity`: the share of the merges that is chosen over all languages before the worst off begins to pick."""
     sharpness: int | None = Field(12, ge=1, le=64)
     """With `parity`: what a pair counts in a language is multiplied by its tokens for the same content, over the mean,
-    to this power. None: the worst off alone picks, as published (arXiv 2508.04796)."""
+    to this power. None, "published" in a recipe: the worst off alone picks, as published (arXiv 2508.04796)."""
     window: int = Field(100, ge=0)
     """Where the worst off alone picks: no language may pick more than its part of so many merges; 0 sets no limit."""
     window_share: float = Field(2.0, ge=1)
@@ -70,6 +70,11 @@ class TokenizerSettings(BaseModel):
     """Special tokens kept free for later use."""
     seed: int = 0
     gates: TokenizerGates = Field(default_factory=lambda: TokenizerGates.model_validate({}))
+
+    @field_validator("sharpness", mode="before")
+    @classmethod
+    def _published(cls, value: object) -> object:
+        return None if value == "published" else value
 
     @model_validator(mode="after")
     def _one_origin(self) -> "TokenizerSettings":
