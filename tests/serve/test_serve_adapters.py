@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny_model
 from running import Running, serving
+from tests.browser import CHROMIUM, browser
 
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint, TransformerConfig
@@ -150,7 +151,8 @@ def test_an_adapter_that_does_not_fit_is_refused_by_name(tiny_folder: Path, tiny
         with pytest.raises(OpenbookError, match=said):
             serve(target, ServeSettings(port=0, threads=1, adapters=(Adapter(name="a", path=path),)))
 
-    refused(tiny_gguf, peft, "llama.cpp reads GGUF adapters")
+    (tmp_path / "empty").mkdir()
+    refused(tiny_gguf, tmp_path / "empty", "not a PEFT adapter")
     refused(tiny_gguf, tiny_gguf, "no adapter")
     refused(tiny_folder, gguf, "not a PEFT adapter")
     with pytest.raises(OpenbookError, match="another model"):
@@ -158,6 +160,39 @@ def test_an_adapter_that_does_not_fit_is_refused_by_name(tiny_folder: Path, tiny
         lora.read(peft, TransformerConfig(**{**vars(config), "feed_forward": 256}))
     (peft / "adapter_config.json").write_text('{"peft_type": "LORA", "use_dora": true}')
     refused(tiny_folder, peft, "use_dora")
+
+
+def test_a_peft_folder_beside_a_gguf_computes_what_its_gguf_form_does(tiny_gguf: Path, tmp_path: Path) -> None:
+    """The tests' own writer of the GGUF form is not the one that the server turns the folder with."""
+    peft, gguf = tiny_model.write_peft(tmp_path / "peft", 7), tiny_model.write_adapter(tmp_path / "lora.gguf", 7)
+    adapters = [{"name": "folder", "path": str(peft)}, {"name": "file", "path": str(gguf)}]
+    with serving(tiny_gguf, adapters=adapters) as running, running.client() as client:
+        assert logprobs(client, "folder") == pytest.approx(logprobs(client, "file"), abs=1e-4)
+        assert logprobs(client, "folder") != pytest.approx(logprobs(client, "tiny"), abs=1e-2)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_an_adapter_is_chosen_on_the_page(tiny_gguf: Path, tmp_path: Path) -> None:
+    adapter = tiny_model.write_adapter(tmp_path / "first.gguf", 7)
+    options = "[...document.querySelectorAll('#model option')].map((one) => one.textContent)"
+    with (
+        serving(tiny_gguf, adapters=[{"name": "first", "path": str(adapter)}]) as running,
+        browser(tmp_path / "profile") as page,
+    ):
+        page.size(1100, 800)
+        page.open(running.url, "document.querySelectorAll('#model option').length")
+        assert page.run(options) == ["tiny", "tiny + first"]
+        page.run("var s = document.querySelector('#model select'); s.value = 'first'")
+        page.run("document.querySelector('#model select').dispatchEvent(new Event('change'))")
+        page.run("document.querySelector('input[value=complete]').click()")
+        page.run("document.getElementById('max_tokens').value = 12; document.getElementById('temperature').value = 0")
+        page.run(f"document.getElementById('beginning').value = {PROMPT!r}")
+        page.run("document.querySelector('#complete-form').requestSubmit()")
+        page.wait("document.querySelector('.written').textContent && !document.querySelector('.busy')")
+        with running.client() as client:
+            expected = written(client, "first")["choices"][0]["text"]
+            assert expected != written(client, "tiny")["choices"][0]["text"]
+        assert page.run("document.querySelector('.written').textContent") == expected
 
 
 def test_a_slot_is_chosen_by_owner_and_by_what_it_has_read() -> None:

@@ -81,7 +81,7 @@ def test_the_adapter_beside_its_base_computes_in_llama_cpp_what_the_merged_model
     adapter.save(model, tmp_path / "adapter", "tiny")
     merged = adapter.merged(loading.model(base.folder, settings), tmp_path / "adapter")
     write_huggingface(tmp_path / "merged", merged, base.config, base.folder)
-    adapter.write_gguf(tmp_path / "adapter", base.config, tmp_path / "adapter.gguf", "tiny")
+    adapter.write_gguf(tmp_path / "adapter", base.config.heads, base.config.kv_heads, tmp_path / "adapter.gguf", "tiny")
     write_gguf(base, tmp_path / "base.gguf", "F32", Provenance("base"))
 
     row = [0, 300, 17, 411, 90, 6, 255]

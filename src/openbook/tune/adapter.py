@@ -1,6 +1,6 @@
 """LoRA adapters: made for a model, saved as a PEFT folder, merged into whole weights, written as GGUF for llama.cpp."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ import numpy as np
 from openbook.books.store import atomic_path
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_json, write_json
-from openbook.model.config import TransformerConfig
 from openbook.model.gguf import TENSORS, interleave
 from openbook.tune.settings import MethodSettings
 
@@ -68,9 +67,9 @@ def merged(model: Any, adapter: Path | None) -> "dict[str, Tensor]":
     }
 
 
-def write_gguf(folder: Path, config: TransformerConfig, path: Path, name: str) -> None:
+def write_gguf(folder: Path, heads: int, kv_heads: int, path: Path, name: str) -> None:
     """A PEFT folder of LoRA as the file that llama.cpp takes beside a base: `<tensor>.lora_a` [rank, inputs] and
-    `.lora_b` [outputs, rank], in F32.
+    `.lora_b` [outputs, rank], in F32. `heads` and `kv_heads` are the base's.
 
     Rows of a query or key matrix are turned as those of the base are. Raises OpenbookError for what llama.cpp has no
     form for: DoRA, and trained tensors that are no LoRA pair.
@@ -87,7 +86,7 @@ def write_gguf(folder: Path, config: TransformerConfig, path: Path, name: str) -
             writer.add_name(name)
             writer.add_string("adapter.type", "lora")
             writer.add_float32("adapter.lora.alpha", float(told["lora_alpha"]))
-            for tensor, array in _tensors(folder, config):
+            for tensor, array in _tensors(folder, {"attn_q": heads, "attn_k": kv_heads}):
                 writer.add_tensor(tensor, array)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
@@ -96,10 +95,9 @@ def write_gguf(folder: Path, config: TransformerConfig, path: Path, name: str) -
             writer.close()
 
 
-def _tensors(folder: Path, config: TransformerConfig) -> Iterator[tuple[str, np.ndarray]]:
+def _tensors(folder: Path, heads: Mapping[str, int]) -> Iterator[tuple[str, np.ndarray]]:
     from safetensors.torch import load_file
 
-    heads = {"attn_q": config.heads, "attn_k": config.kv_heads}
     found = load_file(folder / WEIGHTS)
     for name in sorted(found):
         parts = name.removeprefix(PREFIX).split(".")

@@ -293,7 +293,7 @@ def _export(recipe: TuneRecipe, base: Base, work: Path, context: Context) -> Non
     bases = ((base.name, link if link != NOT_RECORDED else f"sha256:{base.digest}"),)
     told = Provenance(recipe.name, recipe.license, languages, (), bases)
     if recipe.method.adapter in ("lora", "qlora") and not (work / ADAPTER_FILE).exists():
-        adapter.write_gguf(work / ADAPTER, base.config, work / ADAPTER_FILE, recipe.name)
+        adapter.write_gguf(work / ADAPTER, base.config.heads, base.config.kv_heads, work / ADAPTER_FILE, recipe.name)
     model = Checkpoint.open(work / MODEL)
     for kind in recipe.export.formats:
         path = work / file_name(kind)

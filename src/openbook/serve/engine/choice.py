@@ -1,11 +1,15 @@
 """Which engine computes a model? The one that reads its form; what it cannot do is refused before anything listens."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from openbook.errors import OpenbookError
 from openbook.serve.engine.interface import Engine
+from openbook.serve.gguf_header import GgufHeader
 from openbook.serve.settings import Adapter, ServeSettings, WatermarkSettings
 from openbook.serve.target import FolderTarget, GgufTarget, Target, UpstreamTarget
 from openbook.serve.watermark import Watermark
@@ -59,13 +63,9 @@ def _llama(target: GgufTarget, settings: ServeSettings, context: int, adapters: 
     from openbook.serve.engine.llama import LlamaEngine
     from openbook.serve.gguf_header import read_header
 
+    paths = {adapter.name: _gguf(adapter, target.header) for adapter in adapters}
     for adapter in adapters:
-        if adapter.path.is_dir():
-            raise OpenbookError(
-                f"The adapter {adapter.path} is a PEFT folder, and llama.cpp reads GGUF adapters. Serve the model's "
-                "Hugging Face folder, or convert the adapter with llama.cpp's convert_lora_to_gguf.py."
-            )
-        header = read_header(adapter.path)
+        header = read_header(paths[adapter.name])
         if header.text("general.type") != "adapter" or header.architecture != target.header.architecture:
             raise OpenbookError(f"{adapter.path} is no adapter for a model of the kind {target.header.architecture}.")
     return LlamaEngine(
@@ -73,8 +73,25 @@ def _llama(target: GgufTarget, settings: ServeSettings, context: int, adapters: 
         context=context,
         parallel=settings.parallel,
         threads=settings.thread_count(),
-        adapters={adapter.name: adapter.path for adapter in adapters},
+        adapters=paths,
     )
+
+
+def _gguf(adapter: Adapter, base: GgufHeader) -> Path:
+    """The adapter as a GGUF file; a PEFT folder is written as one that lasts as long as the process."""
+    if not adapter.path.is_dir():
+        return adapter.path
+    from openbook.tune.adapter import CONFIG, write_gguf
+
+    if not (adapter.path / CONFIG).exists():
+        raise OpenbookError(f"{adapter.path} is not a PEFT adapter: it has no {CONFIG}.")
+    heads = [base.number(f"{base.architecture}.attention.head_count{part}") for part in ("", "_kv")]
+    if base.architecture != "llama" or not heads[0]:
+        raise OpenbookError(f"The adapter {adapter.path} is a PEFT folder; only Llama models take one beside a GGUF.")
+    folder = Path(tempfile.mkdtemp(prefix="openbook-adapter-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_gguf(adapter.path, heads[0], heads[1] or heads[0], folder / "adapter.gguf", adapter.name)
+    return folder / "adapter.gguf"
 
 
 def _mark(settings: WatermarkSettings | None) -> Watermark | None:
