@@ -20,10 +20,13 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Fan:
-    """Computes several answers at the same time; `get` hands out their pieces as they come: (which answer, piece)."""
+    """Computes several answers at the same time; hands out their pieces as they come: (which answer, piece)."""
 
     def __init__(self, gate: Gate, starts: Sequence[Start]) -> None:
-        self._queue: asyncio.Queue[tuple[int, Delta] | Exception | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._ready: list[tuple[int, Delta]] = []
+        self._trouble: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._open = len(starts)
         self._tasks = [asyncio.create_task(self._pump(gate, index, start)) for index, start in enumerate(starts)]
 
@@ -31,27 +34,45 @@ class Fan:
         try:
             async with gate.slot(), contextlib.aclosing(start()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    self._queue.put_nowait((index, piece))
+                    self._ready.append((index, piece))
+                    if self._waiter is not None:
+                        self._wake()
         except Exception as trouble:
-            self._queue.put_nowait(trouble)
+            self._trouble = self._trouble or trouble
         else:
-            self._queue.put_nowait(None)
+            self._open -= 1
+        self._wake()
 
-    async def get(self) -> tuple[int, Delta] | None:
-        """The next piece; None when all answers are whole. Raises what an engine raised."""
-        while self._open:
-            item = await self._queue.get()
-            if item is None:
-                self._open -= 1
-            elif isinstance(item, Exception):
-                raise item
-            else:
-                return item
-        return None
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def ready(self) -> bool:
-        """True when `get` need not wait."""
-        return not self._queue.empty() or not self._open
+    @property
+    def whole(self) -> bool:
+        """Everything has been computed and handed out."""
+        return not (self._open or self._ready or self._trouble)
+
+    async def get(self, seconds: float | None = None) -> list[tuple[int, Delta]]:
+        """All pieces that have come since the last call; waits for the first, at most so long. TimeoutError then.
+
+        Nothing when all answers are whole. Raises what an engine raised, after the pieces that came before it.
+        """
+        end = None if seconds is None else self._loop.time() + seconds
+        while not self._ready and self._open and self._trouble is None:
+            if end is not None and self._loop.time() >= end:
+                raise TimeoutError
+            self._waiter = self._loop.create_future()
+            timer = None if end is None else self._loop.call_at(end, self._wake)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        ready, self._ready = self._ready, []
+        if not ready and self._trouble is not None:
+            raise self._trouble
+        return ready
 
     async def close(self) -> None:
         """Stop computing; slots are free again when this returns."""

@@ -143,13 +143,14 @@ class LlamaEngine:
         self, path: str, body: Mapping[str, Any], sampling: Sampling, adapter: str | None
     ) -> AsyncIterator[Delta]:
         with self._slot(sampling, adapter, body["prompt"] if "prompt" in body else body["messages"]) as place:
-            async with contextlib.aclosing(self._channel.lines(path, {**body, **place})) as lines:
+            async with contextlib.aclosing(self._channel.lines(path, {**body, **place})) as answer:
                 ended = False
-                async for line in lines:
-                    delta = wire.delta(line)
-                    if delta is not None:
-                        ended = ended or delta.finish is not None
-                        yield delta
+                async for lines in answer:
+                    for line in lines:
+                        delta = wire.delta(line)
+                        if delta is not None:
+                            ended = ended or delta.finish is not None
+                            yield delta
                 if not ended:  # a cut answer must not pass for a whole one
                     raise EngineGoneError("The engine ended before its answer did.")
 
