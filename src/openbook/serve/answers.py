@@ -19,7 +19,6 @@ from openbook.serve.stream import (
     EventStream,
     Fan,
     Start,
-    attended,
     event,
 )
 
@@ -88,11 +87,12 @@ async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> Jso
         stack.push_async_callback(ledger.close)
         fan = Fan(gate, job.starts)
         stack.push_async_callback(fan.close)
+        fan.attend(request.receive)
         if not job.stream:
-            answers = await attended(request, collect(fan, len(job.starts), ledger))
+            answers = await collect(fan, len(job.starts), ledger)
             ledger.answered([answer.usage for answer in answers if answer.usage])
             return JsonResponse(job.shape.whole(answers), headers=dict(job.headers))
-        first = await attended(request, _first(fan))
+        first = await _first(fan)
         kept = stack.pop_all()
         return EventStream(_events(fan, job, first, ledger), kept.aclose, job.headers)
     raise AssertionError("an exit stack does not swallow errors")
