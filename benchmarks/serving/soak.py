@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ async def oversized(client: httpx.AsyncClient) -> str:
 
 
 async def slow(client: httpx.AsyncClient) -> str:
-    async def body() -> "object":
+    async def body() -> AsyncIterator[bytes]:
         for letter in b'{"prompt": "a", "max_tokens": 2}':
             yield bytes([letter])
             await asyncio.sleep(0.02)
