@@ -2,8 +2,9 @@
 
     python benchmarks/serving/soak.py MODEL --minutes 60    # a .gguf file, a release, a Hugging Face folder
 
-Prints the memory of server and engine every tenth of the time and, at the end, what was answered. Exit status 1 when a
-good request was not answered, a slot stays taken, or memory grew by more than a tenth after the first fifth.
+Prints, sixty times over the time, the resident memory of server and engine, the open files of the server, what it says
+of its slots and its queue, and what was answered. Exit status 1 when a good request was not answered, a slot stays
+taken, or the memory of either grew by more than a tenth after the first fifth.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -26,6 +29,20 @@ SERVE = (
 )
 JSON = {"Content-Type": "application/json"}
 PATH = "/v1/completions"
+SAMPLES = 60
+PARALLEL = 4
+GAUGES = ("openbook_answers_computing", "openbook_requests_open")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Resident memory in MiB, the server's open files, answers being computed, requests in the house."""
+
+    server: float
+    engine: float
+    files: int
+    computing: int
+    requests: int
 
 
 async def good(client: httpx.AsyncClient) -> str:
@@ -59,7 +76,7 @@ async def oversized(client: httpx.AsyncClient) -> str:
 
 
 async def slow(client: httpx.AsyncClient) -> str:
-    async def body() -> "object":
+    async def body() -> AsyncIterator[bytes]:
         for letter in b'{"prompt": "a", "max_tokens": 2}':
             yield bytes([letter])
             await asyncio.sleep(0.02)
@@ -68,26 +85,79 @@ async def slow(client: httpx.AsyncClient) -> str:
     return "slow" if answer.status_code in (200, 408, 429) else f"FAILED slow {answer.status_code}"
 
 
-KINDS = [good] * 12 + [aborted, malformed, oversized, slow]
+async def dawdling(client: httpx.AsyncClient) -> str:
+    """A client that reads slower than the engine writes."""
+    text = ""
+    async with client.stream("POST", PATH, json={"prompt": "a", "max_tokens": 60, "stream": True}) as answer:
+        async for piece in answer.aiter_text(64):
+            text += piece
+            await asyncio.sleep(0.01)
+    ended = text.endswith("data: [DONE]\n\n") and '"error"' not in text
+    return "dawdling" if answer.status_code == 429 or ended else f"FAILED dawdling {answer.status_code}"
 
 
-async def soak(url: str, seconds: float, users: int, process: psutil.Process) -> tuple[Counter[str], list[float]]:
-    told, memory, end = Counter[str](), list[float](), time.monotonic() + seconds
+async def broken_off(client: httpx.AsyncClient) -> str:
+    """Half a body, and noise that is no HTTP; then the connection is gone."""
+    for content in (
+        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{{".encode(),
+        b"\x16\x03\x01\r\n",
+    ):
+        _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(content)
+        await writer.drain()
+        writer.close()
+    return "broken off"
+
+
+KINDS = [good] * 12 + [aborted, malformed, oversized, slow, dawdling, broken_off]
+
+
+async def gauges(client: httpx.AsyncClient) -> tuple[int, int]:
+    """(answers being computed, requests in the house), as the server tells them."""
+    lines = (line.split() for line in (await client.get("/metrics")).text.splitlines())
+    told = {line[0]: float(line[1]) for line in lines if line and line[0] in GAUGES}
+    return int(told[GAUGES[0]]), int(told[GAUGES[1]])
+
+
+async def soak(url: str, seconds: float, users: int, process: psutil.Process) -> tuple[Counter[str], list[Sample]]:
+    told, samples, end = Counter[str](), list[Sample](), time.monotonic() + seconds
 
     async def user() -> None:
         async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as client:
             while time.monotonic() < end:
-                told[await random.choice(KINDS)(client)] += 1
+                try:
+                    told[await random.choice(KINDS)(client)] += 1
+                except (httpx.HTTPError, OSError) as trouble:
+                    told[f"FAILED {type(trouble).__name__}"] += 1
 
     async def watch() -> None:
-        for step in range(10):
-            await asyncio.sleep(seconds / 10)
-            family = [process, *process.children()]
-            memory.append(sum(one.memory_info().rss for one in family) / 2**20)
-            print(f"{(step + 1) * 10:3} %  {memory[-1]:8.1f} MiB  {dict(told)}", flush=True)
+        begun = time.monotonic()
+        async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as client:
+            for step in range(1, SAMPLES + 1):
+                await asyncio.sleep(begun + seconds * step / SAMPLES - time.monotonic())
+                computing, requests = await gauges(client)
+                resident = [one.memory_info().rss / 2**20 for one in (process, *process.children())]
+                sample = Sample(resident[0], sum(resident[1:]), process.num_fds(), computing, requests)
+                samples.append(sample)
+                memory = f"server {sample.server:6.1f} MiB  engine {sample.engine:6.1f} MiB  {sample.files:3} files"
+                at = f"{time.monotonic() - begun:6.0f} s"
+                print(f"{at}  {memory}  {computing} computing  {requests:2} in the house  {dict(told)}", flush=True)
 
     await asyncio.gather(watch(), *(user() for _ in range(users)))
-    return told, memory
+    return told, samples
+
+
+async def emptied(url: str) -> bool:
+    """Do all slots come free once nobody asks any more, and do they all still answer?"""
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+        for _ in range(100):
+            if await gauges(client) == (0, 0):
+                break
+            await asyncio.sleep(0.1)
+        else:
+            return False
+        answer = await client.post(PATH, json={"prompt": "a", "max_tokens": 1, "n": PARALLEL})
+        return answer.status_code == 200 and len(answer.json()["choices"]) == PARALLEL
 
 
 def main() -> int:
@@ -95,25 +165,35 @@ def main() -> int:
     parser.add_argument("target", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    parser.add_argument("--engine", default="auto")
     asked = parser.parse_args()
-    settings = json.dumps({"port": 0, "parallel": 4, "context": 512, "threads": max(1, (os.cpu_count() or 2) // 2)})
+    wish = {"port": 0, "parallel": PARALLEL, "context": 512, "threads": asked.threads, "engine": asked.engine}
+    settings = json.dumps(wish)
     server = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(asked.target), settings], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout
         url = next(word for word in server.stdout.readline().split() if word.startswith("http"))
-        told, memory = asyncio.run(soak(url, asked.minutes * 60, asked.users, psutil.Process(server.pid)))
-        begun = time.monotonic()
-        last = httpx.post(f"{url}{PATH}", json={"prompt": "a", "max_tokens": 1, "n": 4}, timeout=30, trust_env=False)
-        freed = last.status_code == 200 and time.monotonic() - begun < 10
+        told, samples = asyncio.run(soak(url, asked.minutes * 60, asked.users, psutil.Process(server.pid)))
+        freed = asyncio.run(emptied(url))
     finally:
         server.terminate()
         server.wait()
     failed = sum(count for kind, count in told.items() if kind.startswith("FAILED"))
-    grown = max(memory[2:]) / memory[1] - 1
-    print(f"failed: {failed}; slots free at the end: {freed}; memory grew by {grown:.1%} after the first fifth")
-    return int(failed > 0 or not freed or grown > 0.1)
+    settled, later = samples[SAMPLES // 5 - 1], samples[SAMPLES // 5 :]
+    grown = {
+        "server": max(one.server for one in later) / settled.server - 1,
+        "engine": max(one.engine for one in later) / settled.engine - 1 if settled.engine else 0.0,
+    }
+    full = sum(one.computing == PARALLEL for one in samples) / SAMPLES
+    print(
+        f"{told['answered']} good requests answered, failed: {failed}; all slots busy in {full:.0%} of the looks; "
+        f"slots free at the end: {freed}; memory grew after the first fifth: "
+        + ", ".join(f"{name} {share:.1%}" for name, share in grown.items())
+    )
+    return int(failed > 0 or not freed or max(grown.values()) > 0.1)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,7 @@ def test_a_streamed_chat_opens_with_the_role_and_closes_with_the_reason(client: 
     body = {
         "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
         "max_tokens": 4,
+        "logit_bias": ONLY_LETTERS,
         "stream": True,
     }
     chunks = events(client.post("/v1/chat/completions", json=body).content)

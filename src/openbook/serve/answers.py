@@ -1,6 +1,5 @@
 """Runs the answers to one request: whole (`collect`) or as events (`respond`), within the server's limits."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from openbook.serve.stream import (
     EventStream,
     Fan,
     Start,
-    attended,
     event,
 )
 
@@ -61,14 +59,14 @@ class Shape(Protocol):
 
     def whole(self, answers: Sequence[Collected]) -> dict[str, Any]: ...
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
-        """Chunks before an answer's first piece."""
+    def opening(self, index: int) -> bytes:
+        """The events before an answer's first piece."""
 
-    def chunk(self, index: int, piece: Delta) -> dict[str, Any] | None:
-        """The chunk for a piece; None when there is nothing to say."""
+    def piece(self, index: int, piece: Delta) -> bytes:
+        """The event for a piece; nothing when there is nothing to say."""
 
-    def closing(self, usages: Sequence[Usage]) -> dict[str, Any]:
-        """The last chunk, with the usage."""
+    def closing(self, usages: Sequence[Usage]) -> bytes:
+        """The last event, with the usage."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +87,12 @@ async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> Jso
         stack.push_async_callback(ledger.close)
         fan = Fan(gate, job.starts)
         stack.push_async_callback(fan.close)
+        fan.attend(request.receive)
         if not job.stream:
-            answers = await attended(request, collect(fan, len(job.starts), ledger))
+            answers = await collect(fan, len(job.starts), ledger)
             ledger.answered([answer.usage for answer in answers if answer.usage])
             return JsonResponse(job.shape.whole(answers), headers=dict(job.headers))
-        first = await attended(request, _first(fan))
+        first = await _first(fan)
         kept = stack.pop_all()
         return EventStream(_events(fan, job, first, ledger), kept.aclose, job.headers)
     raise AssertionError("an exit stack does not swallow errors")
@@ -101,56 +100,55 @@ async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> Jso
 
 async def collect(fan: Fan, count: int, ledger: Ledger) -> list[Collected]:
     answers = [Collected() for _ in range(count)]
-    while (item := await fan.get()) is not None:
+    while ready := await fan.get():
         ledger.piece()
-        answers[item[0]].add(item[1])
+        for index, piece in ready:
+            answers[index].add(piece)
     return answers
 
 
-async def _first(fan: Fan) -> tuple[int, Delta] | None:
-    """The first piece, or None when it takes so long that the answer should begin without it."""
+async def _first(fan: Fan) -> list[tuple[int, Delta]] | None:
+    """The first pieces, or None when they take so long that the answer should begin without them."""
     try:
-        async with asyncio.timeout(FIRST_PIECE_SECONDS):
-            return await fan.get()
+        return await fan.get(FIRST_PIECE_SECONDS)
     except TimeoutError:
         return None
 
 
-async def _events(fan: Fan, job: Job, first: tuple[int, Delta] | None, ledger: Ledger) -> AsyncIterator[bytes]:
+async def _events(fan: Fan, job: Job, first: list[tuple[int, Delta]] | None, ledger: Ledger) -> AsyncIterator[bytes]:
+    """What is sent, all that is ready in one piece."""
     shape, begun, usages = job.shape, set[int](), dict[int, Usage]()
 
     def written(index: int, piece: Delta) -> bytes:
-        ledger.piece()
-        chunks: list[dict[str, Any] | None] = []
-        if index not in begun:
-            begun.add(index)
-            chunks += shape.opening(index)
         if piece.usage:
             usages[index] = piece.usage
-        chunks.append(shape.chunk(index, piece))
-        return b"".join(event(dumps(chunk)) for chunk in chunks if chunk is not None)
+        if index in begun:
+            return shape.piece(index, piece)
+        begun.add(index)
+        return shape.opening(index) + shape.piece(index, piece)
+
+    def closing() -> bytes:
+        ordered = [usages[index] for index in sorted(usages)]
+        ledger.answered(ordered)
+        return (shape.closing(ordered) if job.include_usage else b"") + DONE
 
     try:
-        if first is not None:
-            yield written(*first)
-        while True:
+        ready = first
+        while ready is None or ready:
+            if ready is not None:
+                ledger.piece()
+                said = b"".join([written(index, piece) for index, piece in ready])
+                if fan.whole:
+                    yield said + closing()
+                    return
+                if said:
+                    yield said
             try:
-                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
-                    item = await fan.get()
+                ready = await fan.get(KEEP_ALIVE_SECONDS)
             except TimeoutError:
+                ready = None
                 yield b": keep-alive\n\n"
-                continue
-            if item is None:
-                break
-            pieces = [written(*item)]
-            while fan.ready() and (item := await fan.get()) is not None:
-                pieces.append(written(*item))
-            yield b"".join(pieces)
     except Exception as trouble:
         yield event(dumps(as_api_error(trouble).body())) + DONE
         return
-    ordered = [usages[index] for index in sorted(usages)]
-    ledger.answered(ordered)
-    if job.include_usage:
-        yield event(dumps(shape.closing(ordered)))
-    yield DONE
+    yield closing()

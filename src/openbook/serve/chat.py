@@ -13,7 +13,9 @@ from openbook.serve.engine.interface import Delta, Engine, Usage
 from openbook.serve.errors import ApiError
 from openbook.serve.identity import Identity
 from openbook.serve.requests import ChatBody
+from openbook.serve.responses import dumps
 from openbook.serve.settings import Limits
+from openbook.serve.stream import event
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ class ChatShape:
         used = shapes.usage([answer.usage for answer in answers if answer.usage], 1)
         return self._frame("chat.completion", choices) | {"usage": used}
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
-        return [self._chunk(index, {"role": "assistant", "content": ""}, None, None)]
+    def opening(self, index: int) -> bytes:
+        return self._event(index, {"role": "assistant", "content": ""}, None, None)
 
-    def chunk(self, index: int, piece: Delta) -> dict[str, Any] | None:
+    def piece(self, index: int, piece: Delta) -> bytes:
         said: dict[str, Any] = {}
         if piece.text:
             said["content"] = piece.text
@@ -60,19 +62,22 @@ class ChatShape:
         if piece.tool_calls:
             said["tool_calls"] = list(piece.tool_calls)
         if not said and not piece.finish and not piece.logprobs:
-            return None
+            return b""
         wanted = self.top is not None and piece.logprobs
         logprobs = shapes.chat_logprobs(piece.logprobs, self.top or 0) if wanted else None
-        return self._chunk(index, said, logprobs, piece.finish)
+        return self._event(index, said, logprobs, piece.finish)
 
-    def closing(self, usages: Sequence[Usage]) -> dict[str, Any]:
-        return self._frame("chat.completion.chunk", []) | {"usage": shapes.usage(usages, 1)}
+    def closing(self, usages: Sequence[Usage]) -> bytes:
+        return event(dumps(self._frame("chat.completion.chunk", []) | {"usage": shapes.usage(usages, 1)}))
 
-    def _chunk(
-        self, index: int, said: dict[str, Any], logprobs: dict[str, Any] | None, finish: str | None
-    ) -> dict[str, Any]:
+    @functools.cached_property
+    def _opened(self) -> bytes:
+        """An event up to its one choice: all that is the same in every event of a request."""
+        return b"data: " + dumps(self._frame("chat.completion.chunk", [])).removesuffix(b"]}")
+
+    def _event(self, index: int, said: dict[str, Any], logprobs: dict[str, Any] | None, finish: str | None) -> bytes:
         choice = {"index": index, "delta": said, "logprobs": logprobs, "finish_reason": finish}
-        return self._frame("chat.completion.chunk", [choice])
+        return self._opened + dumps(choice) + b"]}\n\n"
 
 
 def job(body: ChatBody, engine: Engine, served: Identity, tenant: str, has_template: bool, limits: Limits) -> Job:

@@ -12,7 +12,9 @@ from openbook.serve.answers import Collected, Job
 from openbook.serve.engine.interface import Delta, Engine, Sampling, Usage
 from openbook.serve.identity import Identity
 from openbook.serve.requests import CompletionBody
+from openbook.serve.responses import dumps
 from openbook.serve.settings import Limits
+from openbook.serve.stream import event
 
 DEFAULT_MAX_TOKENS = 16  # OpenAI's
 
@@ -27,7 +29,9 @@ class CompletionShape:
     top: int | None
     id: str
     created: int
-    sent: dict[int, int] = field(default_factory=dict)  # characters of each answer already streamed
+    sent: dict[int, int] = field(
+        default_factory=dict
+    )  # characters of each answer already streamed, if probabilities are
 
     def _frame(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -52,22 +56,34 @@ class CompletionShape:
         used = shapes.usage([answer.usage for answer in answers if answer.usage], self.prompts)
         return self._frame(choices) | {"usage": used}
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
+    def opening(self, index: int) -> bytes:
         echo = self.echoes[index]
-        return [self._frame([self._choice(index, echo, None, None)])] if echo else []
+        return self._event(index, echo, None, None) if echo else b""
 
-    def chunk(self, index: int, piece: Delta) -> dict[str, Any] | None:
+    def piece(self, index: int, piece: Delta) -> bytes:
         if not (piece.text or piece.finish or piece.logprobs):
-            return None
+            return b""
+        if self.top is None:
+            return self._event(index, piece.text, None, piece.finish)
         offset = self.sent.get(index, len(self.echoes[index]))
         self.sent[index] = offset + len(piece.text)
-        return self._frame([self._choice(index, piece.text, self._logprobs(piece, offset), piece.finish)])
+        return self._event(index, piece.text, self._logprobs(piece, offset), piece.finish)
 
-    def closing(self, usages: Sequence[Usage]) -> dict[str, Any]:
-        return self._frame([]) | {"usage": shapes.usage(usages, self.prompts)}
+    def closing(self, usages: Sequence[Usage]) -> bytes:
+        return event(dumps(self._frame([]) | {"usage": shapes.usage(usages, self.prompts)}))
 
-    def _choice(self, index: int, text: str, logprobs: dict[str, Any] | None, finish: str | None) -> dict[str, Any]:
-        return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
+    @functools.cached_property
+    def _opened(self) -> bytes:
+        """An event up to its one choice: all that is the same in every event of a request."""
+        return b"data: " + dumps(self._frame([])).removesuffix(b"]}")
+
+    def _event(self, index: int, text: str, logprobs: dict[str, Any] | None, finish: str | None) -> bytes:
+        if logprobs is None and finish is None:
+            return b'%b{"index":%d,"text":%b,"logprobs":null,"finish_reason":null}]}\n\n' % (
+                self._opened, index, dumps(text),
+            )  # fmt: skip
+        choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
+        return self._opened + dumps(choice) + b"]}\n\n"
 
     def _logprobs(self, piece: Delta, offset: int) -> dict[str, Any] | None:
         if self.top is None or not piece.logprobs:

@@ -16,6 +16,7 @@ from openbook.errors import OpenbookError
 from openbook.serve.app import application
 from openbook.serve.audit import AuditLog
 from openbook.serve.deletions import OutputFilter
+from openbook.serve.gathering import GatheringProtocol
 from openbook.serve.guard import LOOPBACK
 from openbook.serve.keys import Keyring, read_keys
 from openbook.serve.models import Models
@@ -118,7 +119,7 @@ def _server(service: Service, settings: ServeSettings, keyring: Keyring | None) 
         application(service, settings, keyring),
         log_level="error",
         access_log=False,
-        http="h11",  # the faster parser has no bound on headers
+        http=GatheringProtocol,  # over h11: the faster parser has no bound on headers
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),

@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from openbook.serve.engine.interface import Delta
 from openbook.serve.errors import ApiError
 from openbook.serve.limits import Gate
 
-T = TypeVar("T")
 Start = Callable[[], AsyncIterator[Delta]]  # begins to compute one answer
 FIRST_PIECE_SECONDS = 5.0  # refusals until then have an HTTP status of their own; later ones come as an event
 KEEP_ALIVE_SECONDS = 15.0
@@ -20,68 +17,82 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Fan:
-    """Computes several answers at the same time; `get` hands out their pieces as they come: (which answer, piece)."""
+    """Computes several answers at the same time; hands out their pieces as they come: (which answer, piece)."""
 
     def __init__(self, gate: Gate, starts: Sequence[Start]) -> None:
-        self._queue: asyncio.Queue[tuple[int, Delta] | Exception | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._ready: list[tuple[int, Delta]] = []
+        self._trouble: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._open = len(starts)
         self._tasks = [asyncio.create_task(self._pump(gate, index, start)) for index, start in enumerate(starts)]
+
+    def attend(self, receive: Receive) -> None:
+        """Give up when the client goes away: then `get` raises ApiError."""
+        self._tasks.append(asyncio.create_task(self._watch(receive)))
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._ready.clear()
+        self._trouble = ApiError(499, "The client closed the connection.")
+        self._wake()
 
     async def _pump(self, gate: Gate, index: int, start: Start) -> None:
         try:
             async with gate.slot(), contextlib.aclosing(start()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    self._queue.put_nowait((index, piece))
+                    self._ready.append((index, piece))
+                    if self._waiter is not None:
+                        self._wake()
         except Exception as trouble:
-            self._queue.put_nowait(trouble)
+            self._trouble = self._trouble or trouble
         else:
-            self._queue.put_nowait(None)
+            self._open -= 1
+        self._wake()
 
-    async def get(self) -> tuple[int, Delta] | None:
-        """The next piece; None when all answers are whole. Raises what an engine raised."""
-        while self._open:
-            item = await self._queue.get()
-            if item is None:
-                self._open -= 1
-            elif isinstance(item, Exception):
-                raise item
-            else:
-                return item
-        return None
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def ready(self) -> bool:
-        """True when `get` need not wait."""
-        return not self._queue.empty() or not self._open
+    @property
+    def whole(self) -> bool:
+        """Everything has been computed and handed out."""
+        return not (self._open or self._ready or self._trouble)
+
+    async def get(self, seconds: float | None = None) -> list[tuple[int, Delta]]:
+        """All pieces that have come since the last call; waits for the first, at most so long. TimeoutError then.
+
+        Nothing when all answers are whole. Raises what an engine raised, after the pieces that came before it.
+        """
+        end = None if seconds is None else self._loop.time() + seconds
+        while not self._ready and self._open and self._trouble is None:
+            if end is not None and self._loop.time() >= end:
+                raise TimeoutError
+            self._waiter = self._loop.create_future()
+            timer = None if end is None else self._loop.call_at(end, self._wake)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        ready, self._ready = self._ready, []
+        if not ready and self._trouble is not None:
+            raise self._trouble
+        return ready
 
     async def close(self) -> None:
         """Stop computing; slots are free again when this returns."""
-        for task in self._tasks:
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-async def attended(request: Request, work: Coroutine[object, object, T]) -> T:
-    """The result of `work`, which is given up when the client goes away."""
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.create_task(_until_gone(request.receive))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ApiError(499, "The client closed the connection.")
-    finally:
-        for one in (task, watcher):
-            one.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        if running:
+            await asyncio.wait(running)
 
 
 class EventStream:
-    """An ASGI response that sends events until they end or the client leaves, and calls `close` in every case."""
+    """An ASGI response that sends events until they end, and calls `close` in every case."""
 
     def __init__(
         self, events: AsyncIterator[bytes], close: Callable[[], Awaitable[object]], headers: Mapping[str, str]
@@ -91,29 +102,19 @@ class EventStream:
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = asyncio.create_task(self._send(send))
-        watcher = asyncio.create_task(_until_gone(receive))
-        try:
-            await asyncio.wait({sender, watcher}, return_when=asyncio.FIRST_COMPLETED)
-            if sender.done():
-                sender.result()
-        finally:
-            for task in (sender, watcher):
-                task.cancel()
-            await asyncio.gather(sender, watcher, return_exceptions=True)
-            await self._close()
-
-    async def _send(self, send: Send) -> None:
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
             *self._headers,
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for event in self._events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await self._close()
 
 
 def event(data: bytes) -> bytes:

@@ -6,24 +6,17 @@ this server together, on the cores that the model computes with.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from openbook.serve.engine import wire
+from openbook.serve.engine.connection import Connection, Rhythm
 from openbook.serve.engine.interface import EngineGoneError, RefusedError
 from openbook.serve.engine.process import WorkerProcess
 
-SECONDS_TO_CONNECT = 5.0
 LONGEST_HEAD = 65_536
-READ = 262_144
-"""Bytes taken from the socket at once."""
-SHARE_HELD, LONGEST_HELD = 0.02, 0.02
-"""A streamed answer is read again only after a fiftieth of the time that it has taken so far, 20 ms at most (a third of
-what an eye can tell apart): tokens that come faster are handed on together, and the model has the cores."""
-SHORTEST_HELD = 0.0005
 
 
 class Channel:
@@ -35,6 +28,7 @@ class Channel:
 
     def __init__(self, wish: dict[str, Any]) -> None:
         self._process = WorkerProcess(wish)
+        self._rhythm: Rhythm | None = None
 
     @property
     def alive(self) -> bool:
@@ -46,6 +40,8 @@ class Channel:
 
     async def close(self) -> None:
         await self._process.close()
+        if self._rhythm is not None:
+            self._rhythm.close()
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to one question; RefusedError or EngineGoneError when there is none."""
@@ -66,57 +62,57 @@ class Channel:
                 raise wire.refusal(found)
             return found
 
-    async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """The lines of a streamed answer. Closing this ends the connection, and with it the work."""
+    async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[list[bytes], None]:
+        """The lines of a streamed answer, as many together as have come.
+
+        Closing this ends the connection, and with it the work.
+        """
         async with self._asked("POST", path, orjson.dumps(body)) as answer:
             if answer.status != 200:
                 raise wire.refusal(_json(b"".join([piece async for piece in answer.pieces()])))
             rest = b""
             async for piece in answer.pieces(held=True):
                 *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    yield line
+                yield lines
 
     @contextlib.asynccontextmanager
     async def _asked(self, method: str, path: str, content: bytes) -> "AsyncIterator[_Answer]":
         """A question that was sent, and the head of its answer; EngineGoneError when the process breaks off."""
+        if self._rhythm is None:
+            self._rhythm = Rhythm()
+        connection = Connection(self._rhythm)
+        head = f"{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        question = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
         try:
-            async with asyncio.timeout(SECONDS_TO_CONNECT):
-                reader, writer = await asyncio.open_unix_connection(self._process.socket, limit=LONGEST_HEAD)
-        except (OSError, TimeoutError) as trouble:
-            raise EngineGoneError("The engine does not answer; try again.") from trouble
-        try:
-            head = (
-                f"{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            )
-            writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-            await writer.drain()
-            yield await _head(reader, cast(asyncio.Transport, writer.transport))
-        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as trouble:
+            try:
+                await connection.send(self._process.socket, question)
+            except OSError as trouble:
+                raise EngineGoneError("The engine does not answer; try again.") from trouble
+            yield await _head(connection)
+        except (OSError, ValueError, asyncio.IncompleteReadError) as trouble:
             raise EngineGoneError("The engine stopped while it was answering; try again.") from trouble
         finally:
-            writer.close()
+            connection.close()
 
 
 class _Answer:
-    """An answer whose head has been read."""
+    """An answer whose head has been read; `rest` is what came with it."""
 
-    def __init__(
-        self, status: int, reader: asyncio.StreamReader, transport: asyncio.Transport, chunked: bool, length: int
-    ) -> None:
+    def __init__(self, status: int, connection: Connection, rest: bytes, chunked: bool, length: int) -> None:
         self.status = status
-        self._reader = reader
-        self._transport = transport
-        self._begun = time.monotonic()
+        self._connection = connection
+        self._rest = rest
         self._chunked = chunked
         self._length = length
 
     async def pieces(self, held: bool = False) -> AsyncIterator[bytes]:
         """The body as it arrives, or `held` back a little; IncompleteReadError when it is cut."""
+        rest = self._rest
         if not self._chunked:
-            yield await self._reader.readexactly(self._length)
+            while len(rest) < self._length:
+                rest += await _more(self._connection, rest)
+            yield rest
             return
-        rest = b""
         while True:
             found, rest, ended = _dechunked(rest)
             if found:
@@ -124,26 +120,28 @@ class _Answer:
             if ended:
                 return
             if found and held:
-                await self._hold()
-            more = await self._reader.read(READ)
-            if not more:
-                raise asyncio.IncompleteReadError(rest, None)
-            rest += more
-
-    async def _hold(self) -> None:
-        """Let tokens gather in the kernel, where they cost nothing."""
-        seconds = min(LONGEST_HELD, SHARE_HELD * (time.monotonic() - self._begun))
-        if seconds >= SHORTEST_HELD:
-            self._transport.pause_reading()
-            await asyncio.sleep(seconds)
-            self._transport.resume_reading()
+                await self._connection.hold()
+            rest += await _more(self._connection, rest)
 
 
-async def _head(reader: asyncio.StreamReader, transport: asyncio.Transport) -> _Answer:
-    lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+async def _head(connection: Connection) -> _Answer:
+    raw = b""
+    while (end := raw.find(b"\r\n\r\n")) < 0:
+        raw += await _more(connection, raw)
+        if len(raw) > LONGEST_HEAD:
+            raise ValueError("the head of an answer is too long")
+    lines = raw[:end].split(b"\r\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
     chunked = fields.get(b"transfer-encoding", b"").lower() == b"chunked"
-    return _Answer(int(lines[0].split()[1]), reader, transport, chunked, int(fields.get(b"content-length", 0)))
+    length = int(fields.get(b"content-length", 0))
+    return _Answer(int(lines[0].split()[1]), connection, raw[end + 4 :], chunked, length)
+
+
+async def _more(connection: Connection, so_far: bytes) -> bytes:
+    more = await connection.read()
+    if not more:
+        raise asyncio.IncompleteReadError(so_far, None)
+    return more
 
 
 def _dechunked(rest: bytes) -> tuple[bytes, bytes, bool]:

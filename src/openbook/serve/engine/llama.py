@@ -1,7 +1,7 @@
 """The default engine: llama.cpp through xllamacpp, with continuous batching over its slots, for any GGUF."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -102,8 +102,9 @@ class LlamaEngine:
         """Go on from a text, by the model or by it and an adapter."""
         if sampling.top_logprobs is not None:
             return self._measured(prompt, sampling, sampling.top_logprobs, adapter)
-        fields = wire.sampling_fields(sampling) | wire.form_fields(sampling)
-        return self._stream("/v1/completions", fields | {"prompt": self._checked(prompt)}, sampling, adapter)
+        fields = wire.sampling_fields(sampling) | wire.form_fields(sampling) | wire.native_fields()
+        body = fields | {"prompt": self._checked(prompt)}
+        return self._stream("/completion", body, wire.native_delta, sampling, adapter)
 
     def converse_with(
         self, conversation: Conversation, sampling: Sampling, adapter: str | None
@@ -114,7 +115,7 @@ class LlamaEngine:
         if conversation.tools and not self._template_calls:
             return self._calling(conversation, sampling, adapter)
         fields = wire.sampling_fields(sampling) | _laid_out(conversation) | wire.form_fields(sampling, chat=True)
-        return self._stream("/v1/chat/completions", fields, sampling, adapter)
+        return self._stream("/v1/chat/completions", fields, wire.delta, sampling, adapter)
 
     @contextlib.contextmanager
     def _slot(self, sampling: Sampling, adapter: str | None, prompt: object) -> Iterator[dict[str, Any]]:
@@ -140,16 +141,22 @@ class LlamaEngine:
                 self._slots.give_back(taken.number, owner, key)
 
     async def _stream(
-        self, path: str, body: Mapping[str, Any], sampling: Sampling, adapter: str | None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        read: Callable[[bytes], Delta | None],
+        sampling: Sampling,
+        adapter: str | None,
     ) -> AsyncIterator[Delta]:
         with self._slot(sampling, adapter, body["prompt"] if "prompt" in body else body["messages"]) as place:
-            async with contextlib.aclosing(self._channel.lines(path, {**body, **place})) as lines:
+            async with contextlib.aclosing(self._channel.lines(path, {**body, **place})) as answer:
                 ended = False
-                async for line in lines:
-                    delta = wire.delta(line)
-                    if delta is not None:
-                        ended = ended or delta.finish is not None
-                        yield delta
+                async for lines in answer:
+                    for line in lines:
+                        delta = read(line)
+                        if delta is not None:
+                            ended = ended or delta.finish is not None
+                            yield delta
                 if not ended:  # a cut answer must not pass for a whole one
                     raise EngineGoneError("The engine ended before its answer did.")
 

@@ -9,6 +9,7 @@ from openbook.serve.engine.interface import Delta, RefusedError, Sampling, Token
 
 RANDOM_SEED = 0xFFFFFFFF  # llama.cpp draws a seed of its own when it is given this one
 UNLIMITED = -1
+CACHED = "timings/cache_n"  # where the last event of a stream says how many tokens were not read again
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
@@ -72,6 +73,28 @@ def delta(line: bytes) -> Delta | None:
     )
 
 
+def native_fields() -> dict[str, Any]:
+    """What llama.cpp's own form of a stream, which costs it less a token than OpenAI's, is to say in its last event."""
+    return {"response_fields": ["content", "stop_type", "tokens_evaluated", "tokens_predicted", CACHED]}
+
+
+def native_delta(line: bytes) -> Delta | None:
+    """The Delta in one line of llama.cpp's own stream; None for lines that carry none."""
+    if not line.startswith(b"data: {"):
+        return None
+    event = orjson.loads(line[6:])
+    if "stop_type" in event:
+        usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], int(event.get(CACHED) or 0))
+        return Delta(event["content"], finish=_finish(event["stop_type"]), usage=usage)
+    if "error" in event:
+        raise refusal(event)
+    return Delta(event["content"])
+
+
+def _finish(stop_type: str) -> str:
+    return "length" if stop_type in ("limit", "none") else "stop"
+
+
 def refusal(body: Mapping[str, Any]) -> RefusedError:
     """The error in an answer of llama.cpp's server."""
     error = body.get("error")
@@ -94,12 +117,13 @@ def whole(answer: Mapping[str, Any]) -> tuple[Delta, list[int]]:
     """The Delta in a whole answer of /completion, and the tokens it was written with."""
     timings = answer.get("timings") or {}
     usage = Usage(answer["tokens_evaluated"], answer["tokens_predicted"], int(timings.get("cache_n", 0)))
-    finish = "length" if answer["stop_type"] in ("limit", "none") else "stop"
     told = tuple(
         TokenLogprob(_token(item), item["logprob"], tuple(map(_likely, item["top_logprobs"])))
         for item in answer.get("completion_probabilities") or ()
     )
-    return Delta(answer["content"], logprobs=told, finish=finish, usage=usage), list(answer["tokens"])
+    return Delta(answer["content"], logprobs=told, finish=_finish(answer["stop_type"]), usage=usage), list(
+        answer["tokens"]
+    )
 
 
 def _likely(item: Mapping[str, Any]) -> TokenLogprob:
