@@ -13,7 +13,6 @@ from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, document_id
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
-from openbook.corpus.line_keys import distinct_keys
 from openbook.corpus.paragraphs import language_columns, mixture
 from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
@@ -198,7 +197,7 @@ def _measure(work: _Work) -> bool:
         | {"script_share": work.script_share, "main_share": work.main_share},
         "exact": xxhash.xxh3_128_digest(measured.normal or text.encode()),
         "signature": measured.signature.tobytes() if measured["words"] else None,
-        "lines": distinct_keys(text).tobytes(),
+        "lines": measured.lines.tobytes(),
     }
     return True
 
