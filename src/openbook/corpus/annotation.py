@@ -21,6 +21,7 @@ from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile
 from openbook.corpus.sources.media import POLICY_FILES
 from openbook.corpus.statistics import MEASURES, measure
+from openbook.corpus.tidy import is_tidy
 from openbook.corpus.words import lists
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
@@ -225,6 +226,8 @@ def _policy(page: RawPage) -> str | None:
 
 def clean(text: str) -> str:
     """NFC, line feeds only, no control characters, no space at the ends of lines, at most one empty line in a row."""
+    if is_tidy(text) and unicodedata.is_normalized("NFC", text):
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _CONTROLS.search(text):
         text = _CONTROLS.sub("", text)
