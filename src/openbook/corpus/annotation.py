@@ -25,6 +25,7 @@ from openbook.corpus.tidy import is_tidy
 from openbook.corpus.words import lists
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
+_POLICY_NAMES = tuple({path.rpartition("/")[2] for path in POLICY_FILES})
 
 
 class Clock:
@@ -58,7 +59,7 @@ def annotate_pages(
     works = [_Work(_beginning(page, file), page, settings) for page in pages]
     for work in works:
         row = work.row
-        if path_of(work.page.url) in POLICY_FILES:
+        if _may_be_policy(work.page.url) and path_of(work.page.url) in POLICY_FILES:
             error = work.page.error
             row |= {"rejected_by": POLICY_FILE, "text": _policy(work.page), "detail": error and error[:300]}
         elif work.page.error:
@@ -68,6 +69,10 @@ def annotate_pages(
         open = [work for work in open if _passes(work, stage)]
         clock.lap(name)
     return [work.row for work in works]
+
+
+def _may_be_policy(url: str) -> bool:
+    return any(name in url for name in _POLICY_NAMES)
 
 
 @dataclass(slots=True)
