@@ -62,7 +62,7 @@ class Cache(FunctionCache):
 def _environments() -> Iterator[None]:
     """What is loaded names the modules of numba whose functions are compiled into it. Only code that goes back to the
     interpreter looks up globals there, and no kernel does: a quarter of a second of imports is left out."""
-    rebuild = environment._rebuild_env
+    rebuild: Any = environment._rebuild_env
 
     def known(module: str, constants: Any, name: str) -> Any:
         found = environment.lookup_environment(name)  # type: ignore[no-untyped-call]

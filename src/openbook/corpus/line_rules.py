@@ -1,5 +1,6 @@
-"""Which lines of a text C4's rules leave, which of its language's words it holds, and the keys of its lines: in one walk
-over its words."""
+"""Which lines of a text C4's rules leave, which of its language's words it holds, and the keys of its lines.
+
+One walk over the words of the text."""
 
 from typing import Any
 

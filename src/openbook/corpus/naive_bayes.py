@@ -102,14 +102,14 @@ def _depth(moves: NDArray[np.uint32], rows: NDArray[np.int32]) -> int:
     """Bytes behind which the automaton has forgotten where it began: as many as its longest n-gram has."""
     known = np.zeros(rows.size, bool)
     known[0] = True
-    reached, depth = np.zeros(1, np.int64), 0
-    while (following := np.unique(moves[np.unique(rows[reached])])).size:
+    reached = np.flatnonzero(known)
+    for depth in range(rows.size):
+        following = np.unique(moves[np.unique(rows[reached])]).astype(np.int64)
         reached = following[~known[following]]
         known[reached] = True
         if not reached.size:
-            break
-        depth += 1
-    return depth
+            return depth
+    return rows.size
 
 
 @kernel

@@ -21,14 +21,12 @@ from openbook.corpus.kernel import (
     HAS_ALPHA,
     HAS_WORD,
     decode,
-    distinct_of,
     lines_of,
     paragraphs_of,
-    repeated,
     words_of,
 )
 from openbook.corpus.line_rules import PHRASE_WORDS, line_rules
-from openbook.corpus.repetition import duplicate_grams, prefixes, top_gram
+from openbook.corpus.repetition import distinct_of, duplicate_grams, prefixes, repeated, top_gram
 from openbook.corpus.signature import keys as signature_keys
 from openbook.corpus.signature import signature
 

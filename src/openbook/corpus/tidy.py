@@ -1,4 +1,4 @@
-"""Whether a text is clean as it stands: most are, and a pass over its bytes says so in a tenth of the cleaning's time."""
+"""Whether a text is clean as it stands: most are, and one pass over its bytes says so."""
 
 from typing import Any
 
