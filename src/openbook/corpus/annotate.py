@@ -15,6 +15,7 @@ import orjson
 from openbook.books.previous import Previous
 from openbook.books.record import FileEntry, Outcome
 from openbook.books.store import write_bytes
+from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
 from openbook.corpus import identifiers
 from openbook.corpus.annotated import INDEX
@@ -31,6 +32,7 @@ DECISIVE = (
 """Libraries that have a say in the bytes of a part: those that another version made are made anew."""
 
 
+@loaded_left_out()
 def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Context) -> Outcome:
     """Raises OpenbookError when the sources hold no page at all."""
     sources.restore(context)

@@ -13,7 +13,6 @@ from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, document_id
 from openbook.corpus.extract import extract
 from openbook.corpus.identify import identifier
-from openbook.corpus.line_keys import distinct_keys
 from openbook.corpus.paragraphs import language_columns, mixture
 from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
@@ -22,9 +21,11 @@ from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile
 from openbook.corpus.sources.media import POLICY_FILES
 from openbook.corpus.statistics import MEASURES, measure
+from openbook.corpus.tidy import is_tidy
 from openbook.corpus.words import lists
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
+_POLICY_NAMES = tuple({path.rpartition("/")[2] for path in POLICY_FILES})
 
 
 class Clock:
@@ -58,7 +59,7 @@ def annotate_pages(
     works = [_Work(_beginning(page, file), page, settings) for page in pages]
     for work in works:
         row = work.row
-        if path_of(work.page.url) in POLICY_FILES:
+        if _may_be_policy(work.page.url) and path_of(work.page.url) in POLICY_FILES:
             error = work.page.error
             row |= {"rejected_by": POLICY_FILE, "text": _policy(work.page), "detail": error and error[:300]}
         elif work.page.error:
@@ -68,6 +69,10 @@ def annotate_pages(
         open = [work for work in open if _passes(work, stage)]
         clock.lap(name)
     return [work.row for work in works]
+
+
+def _may_be_policy(url: str) -> bool:
+    return any(name in url for name in _POLICY_NAMES)
 
 
 @dataclass(slots=True)
@@ -198,7 +203,7 @@ def _measure(work: _Work) -> bool:
         | {"script_share": work.script_share, "main_share": work.main_share},
         "exact": xxhash.xxh3_128_digest(measured.normal or text.encode()),
         "signature": measured.signature.tobytes() if measured["words"] else None,
-        "lines": distinct_keys(text).tobytes(),
+        "lines": measured.lines.tobytes(),
     }
     return True
 
@@ -226,6 +231,8 @@ def _policy(page: RawPage) -> str | None:
 
 def clean(text: str) -> str:
     """NFC, line feeds only, no control characters, no space at the ends of lines, at most one empty line in a row."""
+    if is_tidy(text) and unicodedata.is_normalized("NFC", text):
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _CONTROLS.search(text):
         text = _CONTROLS.sub("", text)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from openbook.books import merkle
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
+from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
 from openbook.corpus import blocklists, deal, decontaminate, ledger, outside, scan, signals, snapshots
 from openbook.corpus.annotated import Annotated
@@ -38,6 +39,7 @@ POLICIES = "policies.json"
 RIGHTS = "rights.json"
 
 
+@loaded_left_out()
 def run(
     settings: CorpusSettings,
     annotated: Annotated,

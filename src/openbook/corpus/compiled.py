@@ -4,11 +4,15 @@ numba alone looks at a function's own file, and would go on using old copies of 
 """
 
 import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import environment
 from numba.core.caching import FunctionCache
 from numba.core.runtime.nrt import rtsys
 
@@ -47,11 +51,32 @@ class Cache(FunctionCache):
         no kernel multiplies matrices. A function that does so makes numba ask again."""
         rtsys.initialize(target_context)
         with absent("scipy.linalg"):
-            with self._guard_against_spurious_io_errors():
+            with self._guard_against_spurious_io_errors(), _environments():
                 found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
             if found is None:
                 target_context.refresh()
         return found
+
+
+@contextmanager
+def _environments() -> Iterator[None]:
+    """What is loaded names the modules of numba whose functions are compiled into it. Only code that goes back to the
+    interpreter looks up globals there, and no kernel does: a quarter of a second of imports is left out."""
+    rebuild: Any = environment._rebuild_env
+
+    def known(module: str, constants: Any, name: str) -> Any:
+        found = environment.lookup_environment(name)  # type: ignore[no-untyped-call]
+        if found is None and module.startswith("numba.") and module not in sys.modules and not constants:
+            found = environment.Environment({"__name__": module})
+            found.env_name = name
+            environment.Environment._memo[name] = found
+        return rebuild(module, constants, name) if found is None else found
+
+    environment._rebuild_env = known
+    try:
+        yield
+    finally:
+        environment._rebuild_env = rebuild
 
 
 def kernel(function: Any = None, *, inline: bool = False) -> Any:

@@ -168,7 +168,16 @@ def word_end(points: Any, kinds: Any, i: Any, n: Any) -> Any:
 
 @kernel
 def words_of(
-    points: Any, kinds: Any, n: Any, lower: Any, exact: Any, folded: Any, lengths: Any, flags: Any, normal: Any
+    points: Any,
+    kinds: Any,
+    n: Any,
+    lower: Any,
+    exact: Any,
+    folded: Any,
+    begins: Any,
+    lengths: Any,
+    flags: Any,
+    normal: Any,
 ) -> Any:
     """Words into their arrays and, as `normal`, the folded words joined by one space; returns (words, size)."""
     count, at = 0, 0
@@ -194,6 +203,7 @@ def words_of(
             flag |= HAS_WORD
         exact[count] = mix(h)
         folded[count] = mix(f)
+        begins[count] = i
         lengths[count] = j - i
         flags[count] = flag
         count += 1
@@ -288,22 +298,3 @@ def paragraphs_of(lines: Any, hashes: Any, lengths: Any, flags: Any, out_hashes:
         out_lengths[count] = length
         count += 1
     return count
-
-
-@kernel
-def repeated(hashes: Any, lengths: Any, count: Any, keys: Any, stamps: Any, stamp: Any) -> Any:
-    """How many of the elements stood before, and their characters. `keys` has a power of two places, twice `count`."""
-    mask = keys.size - 1
-    again, characters = 0, 0
-    for i in range(count):
-        h = hashes[i]
-        slot = np.int64(h & np.uint64(mask))
-        while stamps[slot] == stamp and keys[slot] != h:
-            slot = (slot + 1) & mask
-        if stamps[slot] == stamp:
-            again += 1
-            characters += lengths[i]
-        else:
-            stamps[slot] = stamp
-            keys[slot] = h
-    return again, characters

@@ -1,11 +1,14 @@
-"""Which lines of a text C4's rules leave, and which of its language's words it holds, in one walk over its words."""
+"""Which lines of a text C4's rules leave, which of its language's words it holds, and the keys of its lines.
+
+One walk over the words of the text."""
 
 from typing import Any
 
 import numpy as np
 
 from openbook.corpus.compiled import kernel
-from openbook.corpus.kernel import BLANK, BRACE, HAS_WORD, SPACE, TABLE_SIZE, word_end, word_start
+from openbook.corpus.kernel import BLANK, BRACE, HAS_WORD, SPACE, TABLE_SIZE, mix
+from openbook.corpus.line_keys import LEAST_WORDS
 from openbook.corpus.repetition import prefixes
 
 C4_WORDS = 3
@@ -13,6 +16,8 @@ C4_WORD_LENGTH = 1000
 PHRASE_WORDS = 4
 STOP_WORDS, SENTENCES = 8, 26
 """Places of what is written in the measures: `stop_words`, and the six from `sentences` on."""
+_SEED = np.uint64(0xCBF29CE484222325)
+_PRIME = np.uint64(0x100000001B3)
 
 
 @kernel
@@ -53,16 +58,21 @@ def line_rules(
     lines: Any,
     lower: Any,
     folded: Any,
+    begins: Any,
     flags: Any,
+    tokens: Any,
     lists: Any,
+    keys: Any,
     out: Any,
 ) -> Any:
-    """C4's line rules (Raffel et al. 2020, 2.2), the language's phrases and stop words, in one walk over the words."""
+    """C4's line rules (Raffel et al. 2020, 2.2), the language's phrases and stop words, in one walk over the words.
+
+    `keys`: [lines], as line_keys has them; returns how many lines have one, those first.
+    """
     stop_words, phrases, heads, sizes, scripting, dummies = lists
     stops = np.uint64(0)
     sentences, left, filled, braces, scripts, policies, lorems = 0, 0, 0, 0, 0, 0, 0
-    word = 0
-    i = 0
+    word, keyed = 0, 0
     n = starts[lines]
     window = np.empty(PHRASE_WORDS, np.uint64)
     for line in range(lines):
@@ -70,8 +80,8 @@ def line_rules(
         in_line, longest = 0, 0
         has_script, has_policy = False, False
         previous = np.uint64(0)
-        i = starts[line]
         recent = 0
+        i = starts[line] if end - starts[line] > C4_WORD_LENGTH else end
         while i < end:
             if kinds[i] & SPACE:
                 i += 1
@@ -81,16 +91,16 @@ def line_rules(
                 j += 1
             longest = max(longest, j - i)
             i = j
-        i = word_start(points, kinds, starts[line], n)
-        while i < end:
-            begin = i
-            i = word_start(points, kinds, word_end(points, kinds, i, n), n)
+        key = _SEED
+        while word < tokens and begins[word] < end:
+            begin = begins[word]
             h = folded[word]
             wordy = flags[word] & HAS_WORD
             word += 1
             if not wordy:
                 continue
             in_line += 1
+            key = (key ^ h) * _PRIME
             has_script |= _begins(points, begin, end, lower, scripting)
             for s in range(stop_words.size):
                 if stop_words[s] == h:
@@ -104,6 +114,9 @@ def line_rules(
             recent += 1
             if phrases.size:
                 has_policy |= _phrase_ends(window, recent, phrases, heads, sizes)
+        if in_line >= LEAST_WORDS:
+            keys[keyed] = mix(key)
+            keyed += 1
         if line_flags[line] & BLANK:
             continue
         filled += 1
@@ -124,3 +137,4 @@ def line_rules(
     out[SENTENCES + 3] = lorems
     out[SENTENCES + 4] = scripts / filled if filled else 0.0
     out[SENTENCES + 5] = policies / filled if filled else 0.0
+    return keyed

@@ -98,8 +98,10 @@ def announced(words: str, text: str) -> bool:
     words = words.lower()
     generic = re.search(_GENERIC, words) is not None
     number = compact(text)
+    several = len(set(number)) > 2
     return any(
-        (generic or re.search(rf"(?<!\w)(?:{one.words})(?!\w)", words)) and _passes(one, text, number) for one in TABLE
+        (generic or re.search(rf"(?<!\w)(?:{one.words})(?!\w)", words)) and _passes(one, text, number, several)
+        for one in TABLE
     )
 
 
@@ -108,7 +110,8 @@ def alone(text: str, language: str | None) -> bool:
     number = compact(text)
     if _WRITTEN.fullmatch(text) and any(test(number) for test in _TESTS):
         return len(set(text)) > 4
-    return any(_passes(one, text, number) for one in _of(language))
+    several = len(set(number)) > 2
+    return any(_passes(one, text, number, several) for one in _of(language))
 
 
 @cache
@@ -121,8 +124,8 @@ def _of(language: str | None) -> Sequence[NationalNumber]:
     ]
 
 
-def _passes(one: NationalNumber, text: str, number: str) -> bool:
-    """`number`: the compact text."""
+def _passes(one: NationalNumber, text: str, number: str, several: bool) -> bool:
+    """`number`: the compact text; `several`: whether it has more than two different characters."""
     if one.check is check.finnish:
         return check.finnish(text.strip().upper())
-    return len(set(number)) > 2 and one.check(number)
+    return several and one.check(number)

@@ -55,12 +55,10 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
     scores: dict[str, float] = {}
     answers: list[str] = []
     for piece, size in pieces:
-        answer = who.identify("\n".join(piece)[:PIECE_READ], found.language)
-        sure = answer.score >= SURE and answer.language != UNKNOWN and not akin(answer.language, found.language)
-        language = answer.language if sure else found.language
+        language, score = _of_piece("\n".join(piece)[:PIECE_READ], found, who)
         answers.append(language)
         sizes[language] = sizes.get(language, 0) + size
-        scores[language] = scores.get(language, 0.0) + size * (answer.score if sure else found.score)
+        scores[language] = scores.get(language, 0.0) + size * score
     total = sum(sizes.values())
     named = {one: size for one, size in sizes.items() if size >= LEAST_SHARE * total}
     if len(named) < 2:
@@ -75,6 +73,16 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
         tuple((one, round(size / whole, 4)) for one, size in ranked),
         "\n".join(kept).strip("\n"),
     )
+
+
+def _of_piece(piece: str, found: Identified, who: Identifier) -> tuple[str, float]:
+    """Its language and the score: those of the whole text, unless it is surely in another one."""
+    best = who.model.likeliest(piece)
+    if best is None or (best[1] > 1.001 - SURE and akin(code_of(best[0]), found.language)):
+        return found.language, found.score  # what is declared makes it likelier still: no other can be sure
+    answer = who.identify(piece, found.language)
+    sure = answer.score >= SURE and answer.language != UNKNOWN and not akin(answer.language, found.language)
+    return (answer.language, answer.score) if sure else (found.language, found.score)
 
 
 def language_columns(found: Identified, mixed: Mixture) -> dict[str, Any]:

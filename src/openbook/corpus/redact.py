@@ -192,10 +192,12 @@ def _lettered(data: bytes, start: int, end: int, text: str, language: str | None
 
 
 @cache
-def _compiled() -> Any:
+def _compiled() -> tuple[Any, dict[int, str]]:
+    """The pattern, and the names of its groups by their numbers."""
     import re2
 
-    return re2.compile(_PATTERN)
+    pattern = re2.compile(_PATTERN)
+    return pattern, {number: name for name, number in pattern.groupindex.items()}
 
 
 def _span(data: bytes, group: str, start: int, end: int, language: str | None) -> tuple[str, int, int] | None:
@@ -222,9 +224,9 @@ def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tupl
     """(kind, start, end) in bytes of the UTF-8 text, in order, none inside another."""
     wanted = frozenset(kinds)
     found: list[tuple[str, int, int]] = []
-    position, pattern = 0, _compiled()
+    position, (pattern, names) = 0, _compiled()
     while match := pattern.search(data, position):
-        group = match.lastgroup
+        group = names[match.lastindex]
         start, end = match.span()
         span = _span(data, group, start, end, language)
         if span and span[0] in wanted and (not found or span[1] >= found[-1][2]):

@@ -1,4 +1,4 @@
-"""How much of a text repeats itself: n-grams of words, as Gopher's rules count them (Rae et al. 2021, A.1.1).
+"""How much of a text repeats itself: lines and n-grams of words, as Gopher's rules count them (Rae et al. 2021, A.1.1).
 
 Where the paper leaves room, it is filled as datatrove does, so that thresholds published for it hold here too.
 """
@@ -90,3 +90,40 @@ def duplicate_grams(prefix: Any, lengths: Any, count: Any, n: Any, keys: Any, st
             keys[slot] = h
             i += 1
     return characters
+
+
+@kernel
+def repeated(hashes: Any, lengths: Any, count: Any, keys: Any, stamps: Any, stamp: Any) -> Any:
+    """How many of the elements stood before, and their characters. `keys` has a power of two places, twice `count`."""
+    mask = keys.size - 1
+    again, characters = 0, 0
+    for i in range(count):
+        h = hashes[i]
+        slot = np.int64(h & np.uint64(mask))
+        while stamps[slot] == stamp and keys[slot] != h:
+            slot = (slot + 1) & mask
+        if stamps[slot] == stamp:
+            again += 1
+            characters += lengths[i]
+        else:
+            stamps[slot] = stamp
+            keys[slot] = h
+    return again, characters
+
+
+@kernel
+def distinct_of(hashes: Any, count: Any, keys: Any, stamps: Any, stamp: Any) -> Any:
+    """Move the first of each to the front; returns how many there are. `keys` as for `repeated`."""
+    mask = keys.size - 1
+    kept = 0
+    for i in range(count):
+        h = hashes[i]
+        slot = np.int64(h & np.uint64(mask))
+        while stamps[slot] == stamp and keys[slot] != h:
+            slot = (slot + 1) & mask
+        if stamps[slot] != stamp:
+            stamps[slot] = stamp
+            keys[slot] = h
+            hashes[kept] = h
+            kept += 1
+    return kept

@@ -23,11 +23,10 @@ from openbook.corpus.kernel import (
     decode,
     lines_of,
     paragraphs_of,
-    repeated,
     words_of,
 )
 from openbook.corpus.line_rules import PHRASE_WORDS, line_rules
-from openbook.corpus.repetition import duplicate_grams, prefixes, top_gram
+from openbook.corpus.repetition import distinct_of, duplicate_grams, prefixes, repeated, top_gram
 from openbook.corpus.signature import keys as signature_keys
 from openbook.corpus.signature import signature
 
@@ -88,6 +87,8 @@ class Measured:
     signature: NDArray[np.uint32]
     normal: bytes
     """The folded words, symbols left out, joined by one space: equal texts in this sense are exact duplicates."""
+    lines: NDArray[np.uint64]
+    """`distinct_keys` of line_keys."""
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[INDEX[name]])
@@ -148,7 +149,7 @@ def no_lists() -> WordLists:
 def measure(text: str, lists: WordLists | None = None, values: int = 112, run: int = 5) -> Measured:
     """Take `text` apart once. It must hold no lone surrogates. `values`, `run`: of the MinHash signature."""
     lists = lists or no_lists()
-    measures, minhash, normal = _scan(
+    measures, minhash, normal, line_keys = _scan(
         np.frombuffer(text.encode(), np.uint8),
         characters.classes(),
         characters.lower(),
@@ -156,7 +157,8 @@ def measure(text: str, lists: WordLists | None = None, values: int = 112, run: i
         signature_keys(values),
         run,
     )
-    return Measured(measures, minhash, normal.tobytes())
+    line_keys.sort()
+    return Measured(measures, minhash, normal.tobytes(), line_keys)
 
 
 @kernel
@@ -171,9 +173,9 @@ def _folded(data: Any, classes: Any, lower: Any) -> Any:
     points, kinds = np.empty(data.size, np.int32), np.empty(data.size, np.uint8)
     n = decode(data, classes, points, kinds)
     exact, folded = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    lengths, flags = np.empty(n, np.int32), np.empty(n, np.uint8)
+    begins, lengths, flags = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint8)
     normal = np.empty(2 * data.size + 8, np.uint8)
-    count, _ = words_of(points, kinds, n, lower, exact, folded, lengths, flags, normal)
+    count, _ = words_of(points, kinds, n, lower, exact, folded, begins, lengths, flags, normal)
     kept = 0
     for i in range(count):
         if flags[i] & HAS_WORD:
@@ -189,9 +191,9 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, minhash_keys: Any, ru
     points, kinds = np.empty(size, np.int32), np.empty(size, np.uint8)
     n = decode(data, classes, points, kinds)
     exact, folded = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    lengths, flags = np.empty(n, np.int32), np.empty(n, np.uint8)
+    begins, lengths, flags = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint8)
     normal = np.empty(2 * size + 8, np.uint8)
-    tokens, normal_size = words_of(points, kinds, n, lower, exact, folded, lengths, flags, normal)
+    tokens, normal_size = words_of(points, kinds, n, lower, exact, folded, begins, lengths, flags, normal)
     breaks = 0
     for i in range(n):
         breaks += points[i] == 10
@@ -201,7 +203,10 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, minhash_keys: Any, ru
     lines = lines_of(points, kinds, n, line_hashes, line_lengths, line_flags, starts, ends)
 
     words = _word_measures(points, kinds, lower, n, lengths, flags, tokens, out)
-    line_rules(points, kinds, line_flags, starts, ends, lines, lower, folded, flags, lists, out)
+    line_keys = np.empty(breaks + 1, np.uint64)
+    keyed = line_rules(
+        points, kinds, line_flags, starts, ends, lines, lower, folded, begins, flags, tokens, lists, line_keys, out
+    )
 
     places = 16
     while places < 2 * (tokens + lines + 1):
@@ -211,11 +216,16 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, minhash_keys: Any, ru
     prefix = np.empty(tokens + 1, np.uint64)
     prefixes(exact, tokens, prefix)
     seen, first = np.empty(places, np.int32), np.empty(places, np.int32)
-    if n:
-        for grams in range(2, 5):
-            out[_TOP + grams - 2] = top_gram(prefix, lengths, tokens, grams, keys, stamps, 9 + grams, seen, first) / n
-        for grams in range(5, 11):
-            out[_DUPLICATE + grams - 5] = duplicate_grams(prefix, lengths, tokens, grams, keys, stamps, 9 + grams) / n
+    # Where no run of so many words comes twice, no longer one does.
+    again = n
+    for grams in range(2, 5):
+        if again:
+            again = top_gram(prefix, lengths, tokens, grams, keys, stamps, 9 + grams, seen, first)
+            out[_TOP + grams - 2] = again / n
+    for grams in range(5, 11):
+        if again:
+            again = duplicate_grams(prefix, lengths, tokens, grams, keys, stamps, 9 + grams)
+            out[_DUPLICATE + grams - 5] = again / n
 
     kept = 0
     for i in range(tokens):
@@ -223,12 +233,13 @@ def _scan(data: Any, classes: Any, lower: Any, lists: Any, minhash_keys: Any, ru
             folded[kept] = folded[i]
             kept += 1
     if words:
-        again, _ = repeated(folded, lengths, kept, keys, stamps, 20)
-        out[_DISTINCT] = (words - again) / words
+        more, _ = repeated(folded, lengths, kept, keys, stamps, 20)
+        out[_DISTINCT] = (words - more) / words
     prefixes(folded, kept, prefix)
     minhash = np.empty(minhash_keys.shape[1], np.uint32)
     signature(prefix, kept, run, minhash_keys, minhash)
-    return out, minhash, normal[:normal_size].copy()
+    distinct = distinct_of(line_keys, keyed, keys, stamps, 21)
+    return out, minhash, normal[:normal_size].copy(), line_keys[:distinct].copy()
 
 
 @kernel

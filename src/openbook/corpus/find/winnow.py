@@ -17,7 +17,19 @@ _GRAM, _WINDOW = quote.GRAM, quote.WINDOW
 def fingerprints(text: str) -> tuple[int, NDArray[np.uint64]]:
     """The key of the whole text (0 for one without words) and those of its passages, ascending, each once."""
     whole, kept = _winnow(word_hashes(text))
-    return int(whole), np.unique(kept)
+    kept.sort()
+    return int(whole), kept[: _distinct(kept)]
+
+
+@kernel
+def _distinct(ascending: Any) -> Any:
+    """Move the first of each to the front; returns how many there are."""
+    count = 0
+    for i in range(ascending.size):
+        if i == 0 or ascending[i] != ascending[i - 1]:
+            ascending[count] = ascending[i]
+            count += 1
+    return count
 
 
 @kernel

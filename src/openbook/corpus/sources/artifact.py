@@ -111,11 +111,11 @@ class Sources:
 
         Raises OpenbookError when what lies there now has another digest.
         """
-        from openbook.corpus.sources.elsewhere import fetch_again
-
         for file in self.files:
             place = self._locations.get(file.name)
             if isinstance(place, dict) and not Path(place["path"]).is_file():
+                from openbook.corpus.sources.elsewhere import fetch_again
+
                 path = fetch_again(file.origin, place["url"], file.sha256, context.cache)
                 self._locations[file.name] = {**place, "path": str(path)}
 

@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, cast
 
 import zstandard
@@ -25,8 +26,13 @@ class Response:
     headers: Headers
     body: bytes
 
+    @cached_property
+    def _named(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in reversed(self.headers)}
+
     def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        """The first of that name, which is in lower case."""
+        return self._named.get(name)
 
 
 def parse(block: bytes) -> Response:
@@ -41,10 +47,12 @@ def parse(block: bytes) -> Response:
 
 def split_head(block: bytes) -> tuple[bytes, bytes]:
     """At the first empty line; some crawlers end lines with a bare line feed."""
-    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n") if (at := block.find(mark, 0, 1 << 17)) >= 0]
-    if not ends:
+    at, length = block.find(b"\r\n\r\n", 0, 1 << 17), 4
+    bare = block.find(b"\n\n", 0, at if at >= 0 else 1 << 17)
+    if bare >= 0:
+        at, length = bare, 2
+    if at < 0:
         return block[: 1 << 17], b""
-    at, length = min(ends)
     return block[:at], block[at + length :]
 
 
@@ -64,9 +72,9 @@ def decode(response: Response, limit: int) -> bytes:
     body = response.body
     if "chunked" in (response.header("transfer-encoding") or "").lower():
         body = dechunk(body)
-    codings = [part.strip().lower() for part in (response.header("content-encoding") or "").split(",")]
-    for coding in reversed(codings):
-        body = decompress(body, coding, limit)
+    if told := response.header("content-encoding"):
+        for coding in reversed(told.split(",")):
+            body = decompress(body, coding.strip().lower(), limit)
     if len(body) > limit:
         raise UnreadableError(f"the page is longer than {limit:,} bytes")
     return body

@@ -45,8 +45,8 @@ def kind_of(name: str | None) -> str:
 
 
 def is_policy_file(url: str) -> bool:
-    path = re.sub(r"^[a-z]+://[^/?#]*", "", url.partition("?")[0].partition("#")[0], flags=re.IGNORECASE)
-    return path in POLICY_FILES
+    url = url.partition("?")[0].partition("#")[0]
+    return url.endswith(POLICY_FILES) and re.sub(r"^[a-z]+://[^/?#]*", "", url, flags=re.IGNORECASE) in POLICY_FILES
 
 
 def may_be_page(declared: str | None, identified: str | None) -> bool:

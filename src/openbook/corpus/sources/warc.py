@@ -85,6 +85,9 @@ def _scan_from(file: BinaryIO, start: int, layout: Layout) -> Generator[Record, 
 
 def _take(found: WarcRecord) -> Record:
     """Raises EOFError when the block is shorter than announced."""
+    kind = found.headers.get("WARC-Type", "")
+    if kind in KINDS:  # no page: nothing else of it is asked for
+        return Record(found.stream_pos, found.stream_pos, {"warc-type": kind}, None)
     headers = {name.lower(): value for name, value in found.headers.items()}
     block = None
     if headers.get("warc-type") in PAGE_TYPES and found.content_length <= MAX_BLOCK:
