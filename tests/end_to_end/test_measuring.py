@@ -171,7 +171,7 @@ languages = ["mt"]
     assert "evaluation: up to date" in again.stderr
     recipe.write_text(recipe.read_text().replace('languages = ["mt"]', 'languages = ["mt", "xx"]'))
     broken = openbook("run", recipe, "--until", "evaluation", folder=copied.folder)
-    assert broken.returncode == 2 and "xx: was not scored beside the earlier model" in broken.stderr
+    assert broken.returncode == 2 and "evaluate.gates.earlier.languages: 'xx' is no language" in broken.stderr
 
 
 def test_pairs_are_made_out_of_a_treebank_from_the_command_line(tmp_path: Path) -> None:
