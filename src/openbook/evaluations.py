@@ -43,6 +43,11 @@ def evaluate_model(
     """
     from openbook.evaluate.scorer import model_source
 
+    if not (run / "corpus").is_dir() or not (run / "parallel").is_dir():
+        raise OpenbookError(
+            f"{run} is no run with a corpus and parallel text to score on: name the folder of a run with --on, such as "
+            "runs/first-light, and run its recipe first (`openbook run RECIPE --until corpus`)."
+        )
     model_source(model)
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", model.resolve().name)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):

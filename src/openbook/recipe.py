@@ -20,6 +20,7 @@ from openbook.corpus.sources import SourceSettings
 from openbook.errors import OpenbookError
 from openbook.evaluate import EvaluateSettings
 from openbook.languages import language
+from openbook.mentioned import unknown
 from openbook.model import family
 from openbook.model.export import ExportSettings
 from openbook.quantize import QuantizeSettings
@@ -120,7 +121,12 @@ class Recipe(BaseModel):
 
 def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises OpenbookError with one sentence a mistake, each with its line."""
-    return parse(path, Recipe)
+    recipe = parse(path, Recipe)
+    if problems := unknown(recipe):
+        lines = key_lines(path.read_text(encoding="utf-8"))
+        said = dict.fromkeys(f"{_place(path, lines, key)}: {_dotted(key)}: {sentence}" for key, sentence in problems)
+        raise OpenbookError("\n".join(said))
+    return recipe
 
 
 def parse(path: Path, schema: type[M]) -> M:
@@ -186,6 +192,15 @@ def _unquote(part: str) -> str:
     return part.strip().strip("\"'")
 
 
+def _place(path: Path, lines: dict[tuple[str | int, ...], int], where: tuple[str | int, ...]) -> str:
+    line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), None)
+    return f"{path}, line {line}" if line else f"{path}"
+
+
+def _dotted(where: tuple[str | int, ...]) -> str:
+    return ".".join(f"{part + 1}" if isinstance(part, int) else part for part in where)
+
+
 def _sentence(
     path: Path,
     schema: type[BaseModel],
@@ -197,9 +212,7 @@ def _sentence(
     # The tag of a discriminated union stands in the location but not in the file.
     tags = _tags(schema)
     where = under + tuple(part for part in problem["loc"] if not (isinstance(part, str) and part in tags))
-    line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), None)
-    key = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in where)
-    place = f"{path}, line {line}" if line else f"{path}"
+    key, place = _dotted(where), _place(path, lines, where)
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = _allowed(schema, problem["loc"][:-1])

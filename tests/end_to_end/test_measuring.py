@@ -43,7 +43,11 @@ def test_the_checkpoint_and_its_gguf_are_measured_alike(copied: SmallRun) -> Non
 
 
 def test_a_comparison_is_a_page_and_a_table_by_language(copied: SmallRun) -> None:
-    openbook("evaluate", copied.run / "release/model", "--on", copied.run, "--name", "again", folder=copied.folder)
+    asked = ("evaluate", copied.run / "release/model", "--on", copied.run, "--name", "again")
+    printed = openbook(*asked, folder=copied.folder).stdout
+    assert "parity" in printed and "Form and meaning stay confounded" in " ".join(printed.split())
+    silent = openbook(*asked, "--quiet", folder=copied.folder)
+    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
     other = copied.run / "evaluations/again"
     shown = openbook("compare", copied.run, other, "--out", "side.html", "--json", folder=copied.folder)
     rows = json.loads(shown.stdout)
@@ -53,6 +57,8 @@ def test_a_comparison_is_a_page_and_a_table_by_language(copied: SmallRun) -> Non
     assert "Maltese" in page and "again" in page
     alone = openbook("compare", copied.run, folder=copied.folder)
     assert alone.returncode == 2 and "two models" in alone.stderr
+    twice = openbook("compare", copied.run, copied.run / "evaluation", folder=copied.folder)
+    assert twice.returncode == 2 and "stands there twice" in twice.stderr
     none = openbook("compare", copied.run, copied.folder, folder=copied.folder)
     assert none.returncode == 2 and "is not an evaluation" in none.stderr
 
@@ -171,7 +177,7 @@ languages = ["mt"]
     assert "evaluation: up to date" in again.stderr
     recipe.write_text(recipe.read_text().replace('languages = ["mt"]', 'languages = ["mt", "xx"]'))
     broken = openbook("run", recipe, "--until", "evaluation", folder=copied.folder)
-    assert broken.returncode == 2 and "xx: was not scored beside the earlier model" in broken.stderr
+    assert broken.returncode == 2 and "evaluate.gates.earlier.languages: 'xx' is no language" in broken.stderr
 
 
 def test_pairs_are_made_out_of_a_treebank_from_the_command_line(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from test_evaluate import LANGUAGES, Corpus
 from tiny import Parallel, write_model
+from typer.testing import CliRunner
 
 from openbook import progress
+from openbook.cli.app import app
 from openbook.compute import local
 from openbook.context import Context
 from openbook.errors import OpenbookError
@@ -69,9 +72,55 @@ def test_gates_hold_by_language_and_an_unmeasured_language_breaks_its_own() -> N
     assert broken(Gates(share_of_baseline={"*": 1.0}), bits, {"languages": {}}) == [
         "ga: share of the compressor's bits is 1.2, and may be 1 at most"
     ]
-    assert broken(Gates(parity={"lb": 2.0, "*": 2.0}), bits, {"languages": {"mt": {"relative": None}}}) == [
+    assert broken(Gates(parity={"lb": 2.0}), bits, {"languages": {"mt": {"relative": None}}}) == [
         "lb: parity was not measured, and may be 2 at most"
     ]
+
+
+def test_a_limit_for_every_language_breaks_where_none_was_measured() -> None:
+    bits = {"languages": {"mt": {"bits_per_byte": 1.0, "share_of_baseline": None}}}
+    alone = {"languages": {"en": {"relative": 1.0}}, "reference": "en"}
+    gates = Gates(bits_per_byte={"*": 2.0}, share_of_baseline={"*": 1.0}, parity={"*": 2.0}, pairs={"*": 0.6})
+    assert broken(gates, bits, alone) == [
+        "*: share of the compressor's bits was measured in no language, and may be 1 at most",
+        "*: parity was measured in no language, and may be 2 at most",
+        "*: no minimal pairs were scored, and 0.6 of them must be told apart",
+    ]
+
+
+def test_a_figure_that_is_no_number_breaks_its_gate_and_no_limit_is_one() -> None:
+    nan = float("nan")
+    bits = {"languages": {"mt": {"bits_per_byte": nan}, "ga": {"bits_per_byte": 1.0}}}
+    same = {"languages": {"ga": {"relative": nan}}, "reference": "en"}
+    pairs = {"languages": {"mt": {"all": {"accuracy": nan, "low": nan, "high": nan, "n": 9}}}}
+    found = broken(Gates(bits_per_byte={"*": 2.0}, parity={"ga": 3.0}, pairs={"mt": 0.5}), bits, same, pairs)
+    assert [one.split(" is ")[0] for one in found] == [
+        "mt: bits per byte",
+        "ga: parity",
+        "mt: the share of minimal pairs told apart",
+    ]
+    for limit in (nan, float("inf"), -1.0):
+        with pytest.raises(ValidationError):
+            Gates(bits_per_byte={"mt": limit})
+    with pytest.raises(ValidationError):
+        Gates(pairs={"mt": 1.5})
+
+
+def test_a_model_whose_scores_are_no_numbers_is_not_scored_and_not_compared(tmp_path: Path) -> None:
+    with pytest.raises(OpenbookError, match=r"(el|en|ga|mt|uk): the model's score of \d+ of \d+ texts is no number"):
+        evaluated(tmp_path, "damaged", loud=float("nan"))
+    rows = [{"id": str(at), "bytes": 100, "tokens": 30, "nats": 50.0} for at in range(3)]
+    damaged = [row | {"nats": float("nan")} for row in rows]
+    with pytest.raises(OpenbookError, match="mt: b cannot be compared"):
+        difference("mt", "b", {"documents": rows}, {"documents": damaged}, 1)
+
+
+def test_an_evaluation_is_not_compared_with_itself(tmp_path: Path) -> None:
+    import openbook.cli  # noqa: F401  (registers the verbs)
+
+    folder = evaluated(tmp_path, "model").folder
+    result = CliRunner().invoke(app, ["compare", str(folder), str(folder)])
+    assert isinstance(result.exception, OpenbookError) and "stands there twice" in str(result.exception)
 
 
 def settings_with(earlier: Earlier) -> EvaluateSettings:

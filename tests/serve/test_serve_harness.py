@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lm_eval.models.openai_completions import LocalCompletionsAPI
 from running import Running
 from test_serve_logprobs import reference_logprobs
 
@@ -13,8 +14,7 @@ PAIRS = [("Il-baħar", " madwar"), ("the", " the the"), ("Η θάλασσα", " 
 
 def test_local_completions_scores_like_the_equations(any_server: Running, tiny_gguf: Path) -> None:
     """With the server's own tokenizer; the harness asks it for tokens without BOS, and sends tokens."""
-    models = pytest.importorskip("lm_eval.models.openai_completions", reason="lm-eval is not installed")
-    model = models.LocalCompletionsAPI(
+    model = LocalCompletionsAPI(
         base_url=f"{any_server.url}/v1/completions",
         model="tiny",
         tokenizer_backend="remote",

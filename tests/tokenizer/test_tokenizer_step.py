@@ -1,6 +1,8 @@
 """The step: the same bytes on every run, a price list, gates that fail by name."""
 
+import html
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from openbook.corpus import Corpus
 from openbook.errors import OpenbookError
 from openbook.progress import quiet
 from openbook.tokenizer import Tokenizer, TokenizerGates, TokenizerSettings, compare, run
+from openbook.tokenizer.extend import digest
 from openbook.tokenizer.measure import gini, unreachable
 from openbook.tokenizer.sample import quotas
 
@@ -99,6 +102,22 @@ def test_a_gate_fails_the_step_by_its_name(
     assert (tmp_path / "out" / "report.html").exists()
 
 
+def test_the_gate_of_unreachable_entries_fails_the_step_by_its_name(
+    built: Path, tmp_path: Path, context: Context
+) -> None:
+    """An entry that no merge makes; of another's tokenizer only where the recipe asks."""
+    base = shutil.copytree(built, tmp_path / "base")
+    definition = json.loads((base / "tokenizer.json").read_text())
+    definition["model"]["vocab"]["qzqzqz"] = max(definition["model"]["vocab"].values()) + 1
+    (base / "tokenizer.json").write_text(json.dumps(definition, ensure_ascii=False))
+    shelf = small_corpus(tmp_path / "corpus", ["en", "el"])
+    wanted = {"from": digest(base), "gates": {"unreachable": 0}}
+    with pytest.raises(OpenbookError, match=r"gates: unreachable: 1 entries \(qzqzqz\), 0 allowed\."):
+        run(TokenizerSettings.model_validate(wanted), shelf, sentences(), tmp_path / "out", context, base)
+    allowed = wanted | {"gates": {"unreachable": 1}}
+    run(TokenizerSettings.model_validate(allowed), shelf, sentences(), tmp_path / "more", context, base)
+
+
 def test_a_corpus_without_text_is_refused(tmp_path: Path, context: Context) -> None:
     with pytest.raises(OpenbookError, match="no training text"):
         run(TokenizerSettings(), fill(tmp_path / "c", {"en": []}), sentences(), tmp_path / "out", context)
@@ -153,7 +172,15 @@ def test_another_tokenizer_is_put_beside_ours(tmp_path: Path, built: Path, conte
     lists = compare(Tokenizer.open(built), {"small": tmp_path / "o"}, sentences(), corpus, tmp_path / "page.html")
     assert lists["small"].vocabulary == 600
     assert lists["small"].parallel_tokens > lists["this"].parallel_tokens
-    assert "small" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    for name in ("this", "small"):
+        for section in ("Price list", "Words that take the most tokens", "Tokens relative to English"):
+            assert f"{section}: {name}" in page
+        assert f"{lists[name].vocabulary:,} entries, 0 of them unreachable." in page
+        costly = lists[name].prices[0].costly_words[0]
+        assert f"{html.escape(costly[0])} ({costly[1]})" in page
+        assert f"{lists[name].prices[0].fertility:.3f}"[:4] in page
+    assert page.count("share of vocabulary, %") == page.count("tokens per word") == 2
     with pytest.raises(OpenbookError, match=r"none\.json"):
         compare(Tokenizer.open(built), {"x": tmp_path / "none.json"}, sentences(), None, tmp_path / "page.html")
 

@@ -27,7 +27,6 @@ def test_a_half_written_line_of_a_run_under_way_is_left_for_later(tmp_path: Path
 
 
 def test_tensorboard_reads_back_the_log(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     rows = [{**ROW, "step": step, "loss": 3.5 - step} for step in range(3)]

@@ -38,8 +38,11 @@ def evaluate(
     context = Context(engine, shown, cache.resolve())
     folder = evaluations.evaluate_model(model, on, name, codes, threads, context)
     found = Evaluation.open(folder)
+    without = [code for code in codes or () if code not in found.languages]
     if as_json:
-        print_json({"folder": str(folder), "bits": found.bits, "parity": found.parity})
+        print_json({"folder": str(folder), "bits": found.bits, "parity": found.parity, "without_text": without})
+        return
+    if quiet:
         return
     table = Table(box=None, pad_edge=False)
     for column in ("language", "bits/byte", "95 %", "n", "zstd -19", "parity"):
@@ -50,6 +53,10 @@ def evaluate(
         cells = (shown_number(row.get("bits_per_byte")), interval, str(row.get("documents", "–")))
         table.add_row(code, *cells, shown_number(row.get("baseline")), shown_number(same.get("relative")))
     console().print(table)
+    for code in without:
+        console().print(f"{code}: not scored; the run holds neither held-out nor parallel text of it.")
+    if found.parity["reference"] is not None:
+        console().print(f"parity: bits for the same content, {found.parity['reference']} = 1. {found.parity['caveat']}")
     console().print(f"report: {folder / 'report.html'}", soft_wrap=True)
 
 
@@ -98,10 +105,15 @@ def compare(
 
     if len(models) < 2:
         raise OpenbookError("a comparison needs two models at least: openbook compare A B [C...].")
+    opened = [evaluations.find(path) for path in models]
+    folders = [one.folder.resolve() for one in opened]
+    for path, folder in zip(models, folders, strict=True):
+        if folders.count(folder) > 1:
+            raise OpenbookError(f"{path} stands there twice: a comparison is between different evaluations.")
     names = [path.resolve().name for path in models]
     found = {
-        name if names.count(name) == 1 else str(path): evaluations.find(path)
-        for name, path in zip(names, models, strict=True)
+        name if names.count(name) == 1 else str(path): one
+        for name, path, one in zip(names, models, opened, strict=True)
     }
     comparison(found).write(out)
     rows = differences(found)

@@ -56,6 +56,11 @@ def difference(language: str, model: str, first: Mapping[str, Any], other: Mappi
     before, after = Scores.of(first["documents"]), Scores.of(other["documents"])
     bits = (after.nats - before.nats) / np.log(2)
     value = float(bits.sum() / before.bytes.sum())
+    if not np.isfinite(value):
+        raise OpenbookError(
+            f"{language}: {model} cannot be compared, since the scores of one of the two are no numbers. "
+            "Evaluate that model again; if they come out the same, its weights are damaged."
+        )
     interval = ratio_interval(bits, before.bytes, seed, f"evaluate/compare/{language}", RESAMPLES, CONFIDENCE)
     if interval is None:
         return Difference(language, model, kept(value), None, None, "not separate")

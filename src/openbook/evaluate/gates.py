@@ -1,5 +1,6 @@
 """What an evaluation must reach, by language: a run that does not is stopped with the language's name."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from openbook.evaluate.compare import Difference
 
 EVERY = "*"
+Most = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Earlier(BaseModel):
@@ -29,12 +32,12 @@ class Gates(BaseModel):
     """Most that a figure may be: by language code, or `"*"` for every language that has no limit of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    bits_per_byte: dict[str, float] = {}
-    share_of_baseline: dict[str, float] = {}
+    bits_per_byte: dict[str, Most] = {}
+    share_of_baseline: dict[str, Most] = {}
     """1.0: at least as good as the compressor."""
-    parity: dict[str, float] = {}
+    parity: dict[str, Most] = {}
     """Relative to the reference language."""
-    pairs: dict[str, float] = {}
+    pairs: dict[str, Share] = {}
     """Least share of minimal pairs that are told apart: the whole interval must not lie below it."""
     earlier: Earlier | None = None
 
@@ -42,25 +45,31 @@ class Gates(BaseModel):
 def broken(
     gates: Gates, bits: Mapping[str, Any], parity: Mapping[str, Any], pairs: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """The gates that do not hold, as sentences. A language with a limit of its own that was not measured breaks it."""
+    """The gates that do not hold, as sentences. A figure that is no number breaks its gate, as does a language with a
+    limit of its own that was not measured, and a limit for every language where none was measured."""
     found = []
+    others = {code: row for code, row in parity["languages"].items() if code != parity.get("reference")}
     for figure, column, limits, rows in (
         ("bits per byte", "bits_per_byte", gates.bits_per_byte, bits["languages"]),
         ("share of the compressor's bits", "share_of_baseline", gates.share_of_baseline, bits["languages"]),
-        ("parity", "relative", gates.parity, parity["languages"]),
+        ("parity", "relative", gates.parity, others),
     ):
+        if EVERY in limits and all(row.get(column) is None for row in rows.values()):
+            found.append(f"{EVERY}: {figure} was measured in no language, and may be {limits[EVERY]:g} at most")
         for code, limit in _limits(limits, rows):
             value = rows.get(code, {}).get(column)
             if value is None and code in limits:
                 found.append(f"{code}: {figure} was not measured, and may be {limit:g} at most")
-            elif value is not None and value > limit:
+            elif value is not None and not value <= limit:
                 found.append(f"{code}: {figure} is {value:g}, and may be {limit:g} at most")
     told = (pairs or {}).get("languages", {})
+    if EVERY in gates.pairs and not told:
+        found.append(f"{EVERY}: no minimal pairs were scored, and {gates.pairs[EVERY]:g} of them must be told apart")
     for code, limit in _limits(gates.pairs, told):
         row = told.get(code, {}).get("all")
         if row is None:
             found.append(f"{code}: no minimal pairs were scored, and {limit:g} of them must be told apart")
-        elif row["high"] < limit:
+        elif not row["high"] >= limit:
             shown = f"{row['accuracy']:g} (at most {row['high']:g}, n = {row['n']})"
             found.append(f"{code}: the share of minimal pairs told apart is {shown}, and must be {limit:g}")
     return found
@@ -84,6 +93,8 @@ def fallen(earlier: Earlier, differences: "Sequence[Difference]") -> list[str]:
         one = by_code.get(code)
         if one is None or one.value is None:
             found.append(f"{code}: was not scored beside the earlier model, and may not fall")
+        elif not all(math.isfinite(figure) for figure in (one.value, one.low or 0.0, one.high or 0.0)):
+            found.append(f"{code}: the difference to the earlier model is no number")
         elif one.verdict == "worse":
             interval = f"{one.low:+.3f} to {one.high:+.3f}"
             found.append(f"{code}: {one.value:+.3f} bits per byte ({interval}) beside the earlier model")

@@ -10,6 +10,7 @@ import numpy as np
 
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint
+from openbook.model.checkpoint import read_json
 
 Kind = Literal["openbook", "transformers", "gguf"]
 
@@ -57,6 +58,8 @@ def model_source(path: Path, threads: int = 1) -> ModelSource:
         return ModelSource("gguf", path, threads=threads)
     if not (path / "config.json").exists():
         raise OpenbookError(f"{path} is no model: neither a GGUF file nor a folder with a config.json.")
+    if not isinstance(read_json(path / "config.json"), dict):
+        raise OpenbookError(f"{path / 'config.json'} is no model's configuration: it holds no table of settings.")
     return ModelSource("openbook" if _is_ours(path) else "transformers", path, threads=threads)
 
 
@@ -67,7 +70,7 @@ def _is_ours(folder: Path) -> bool:
         Checkpoint.open(folder)
         tokenizer = Tokenizer.open(folder)
         return bool(tokenizer.scheme.name) and tokenizer.bos >= 0
-    except (OpenbookError, KeyError):
+    except (OpenbookError, KeyError, ValueError):
         return False
 
 

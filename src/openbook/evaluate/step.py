@@ -67,6 +67,11 @@ def evaluate(
 ) -> Outcome:
     """Score any model: a checkpoint, a Hugging Face folder, a GGUF file. Same texts, same tables as `run`."""
     texts = choose(corpus, parallel, settings, languages)
+    if languages and not {one.language for one in texts} & set(languages):
+        raise OpenbookError(
+            f"the run holds neither held-out nor parallel text of {', '.join(languages)}; it has held-out text of "
+            f"{', '.join(corpus.languages)}."
+        )
     return _evaluate(settings, model_source(model, threads), model.name, texts, work, context, pairs=pairs or {})
 
 

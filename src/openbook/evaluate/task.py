@@ -1,11 +1,13 @@
 """One language scored by one model: the piece of work that a worker does."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from openbook.errors import OpenbookError
 from openbook.evaluate.scorer import ModelSource, Scorer, open_scorer
 from openbook.evaluate.texts import LanguageTexts
 from openbook.evaluate.windows import method, windows
@@ -53,10 +55,22 @@ def score_language(texts: LanguageTexts, source: ModelSource, overlap: float) ->
     """{"language", "aligned", "method", "documents": [...with id], "lines": [...]} as it is kept in the artifact."""
     scorer = open_scorer(source)
     documents = score_texts(scorer, texts.documents, overlap)
+    lines = score_texts(scorer, texts.lines, overlap)
+    require_numbers(texts.language, [*documents, *lines])
     return {
         "language": texts.language,
         "aligned": texts.aligned,
         "method": method(scorer.decode_start(), scorer.context, overlap),
         "documents": [{"id": name, **row} for name, row in zip(texts.ids, documents, strict=True)],
-        "lines": score_texts(scorer, texts.lines, overlap),
+        "lines": lines,
     }
+
+
+def require_numbers(language: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Raises OpenbookError, naming the language, when a score is infinite or not a number: no gate would see it."""
+    bad = sum(not math.isfinite(row["nats"]) for row in rows)
+    if bad:
+        raise OpenbookError(
+            f"{language}: the model's score of {bad} of {len(rows)} texts is no number: it gives them no probability, "
+            "or its weights are damaged. Look at the model; there is nothing to compare or to publish."
+        )

@@ -30,8 +30,48 @@ def read_json(path: Path) -> Any:
         raise OpenbookError(f"{path} is not valid JSON ({error}). Write it again.") from None
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a file of JSON lines, tables all of them; a last line without its end is still being written.
+    Raises OpenbookError, naming the line, for one that is not."""
+    rows = []
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise OpenbookError(
+                f"{path}, line {number} is damaged: no JSON object stands there. The program writes whole lines only; "
+                "fetch the file again, or put the line back."
+            )
+        rows.append(row)
+    return rows
+
+
+def weight_files(folder: Path) -> list[str]:
+    """The names of a folder's files of weights. Raises OpenbookError for an index that names none."""
+    if (folder / WEIGHTS).exists():
+        return [WEIGHTS]
+    index = read_json(folder / WEIGHTS_INDEX)
+    names = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise OpenbookError(f"{folder / WEIGHTS_INDEX} names no files of weights (`weight_map`). Fetch it again.")
+    return sorted(set(names.values()))
+
+
 def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What training noted beside a checkpoint's weights. Raises OpenbookError where that is not what stands there."""
+    found = read_json(path)
+    if not isinstance(found, dict) or not isinstance(found.get("step"), int):
+        raise OpenbookError(f"{path} is damaged: it does not say after which step the checkpoint was written.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -60,7 +100,7 @@ class Checkpoint:
     @property
     def step(self) -> int | None:
         state = self.folder / "training" / "state.json"
-        return int(read_json(state)["step"]) if state.exists() else None
+        return int(read_state(state)["step"]) if state.exists() else None
 
     def tensors(self) -> dict[str, "Tensor"]:
         """All weights by name, in fp32. Raises OpenbookError for a file that safetensors cannot read."""
@@ -68,11 +108,8 @@ class Checkpoint:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        names = [WEIGHTS]
-        if not (self.folder / WEIGHTS).exists():
-            names = sorted(set(read_json(self.folder / WEIGHTS_INDEX)["weight_map"].values()))
         found: dict[str, Tensor] = {}
-        for name in names:
+        for name in weight_files(self.folder):
             try:
                 found |= load_file(self.folder / name)
             except (SafetensorError, OSError) as error:
@@ -140,7 +177,11 @@ class FinalModel:
     def open(cls, folder: Path) -> "FinalModel":
         if not (folder / "final.json").exists():
             raise OpenbookError(f"{folder} is not the result of a training run: it has no final.json.")
-        return cls(folder, Checkpoint.open(folder / read_json(folder / "final.json")["checkpoint"]))
+        final = read_json(folder / "final.json")
+        name = final.get("checkpoint") if isinstance(final, dict) else None
+        if not isinstance(name, str):
+            raise OpenbookError(f"{folder / 'final.json'} names no checkpoint. Train again, or fetch it again.")
+        return cls(folder, Checkpoint.open(folder / name))
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -149,7 +190,7 @@ class FinalModel:
 
     def log(self) -> list[dict[str, Any]]:
         """One row a step: step, loss, lr, tokens, grad_norm, losses by language."""
-        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
+        return read_rows(self.folder / "log.jsonl")
 
 
 def final_checkpoint(model_folder: Path) -> Checkpoint:

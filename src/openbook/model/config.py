@@ -124,24 +124,27 @@ class TransformerConfig:
     @classmethod
     def from_huggingface(cls, config: Mapping[str, Any], where: str) -> "TransformerConfig":
         """Raises OpenbookError, naming `where`, for a model that is not a plain Llama."""
+        if not isinstance(config, Mapping):
+            raise OpenbookError(f"{where} is no model's configuration: it holds no table of settings.")
         architectures = config.get("architectures") or [config.get("model_type")]
-        if architectures[0] not in ("LlamaForCausalLM", "llama"):
-            raise OpenbookError(f"{where} describes {architectures[0]}; only LlamaForCausalLM models can be read.")
+        named = architectures[0] if isinstance(architectures, list) else architectures
+        if named not in ("LlamaForCausalLM", "llama"):
+            raise OpenbookError(f"{where} describes {named}; only LlamaForCausalLM models can be read.")
         if config.get("hidden_act", "silu") != "silu":
             raise OpenbookError(f"{where} asks for hidden_act = {config['hidden_act']!r}; only 'silu' is supported.")
         try:
-            dim, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+            dim, heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")
             rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
             eos = config.get("eos_token_id")
             return cls(
-                vocabulary=int(config["vocab_size"]),
+                vocabulary=_count(config, "vocab_size"),
                 dim=dim,
-                layers=int(config["num_hidden_layers"]),
+                layers=_count(config, "num_hidden_layers"),
                 heads=heads,
-                kv_heads=int(config.get("num_key_value_heads") or heads),
-                feed_forward=int(config["intermediate_size"]),
-                context=int(config["max_position_embeddings"]),
-                head_dim=int(config.get("head_dim") or dim // heads),
+                kv_heads=_count(config, "num_key_value_heads") if config.get("num_key_value_heads") else heads,
+                feed_forward=_count(config, "intermediate_size"),
+                context=_count(config, "max_position_embeddings"),
+                head_dim=_count(config, "head_dim") if config.get("head_dim") else dim // heads,
                 rope_theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
                 rope_scaling=_rope_scaling(rope, where),
                 norm_epsilon=float(config["rms_norm_eps"]),
@@ -156,6 +159,16 @@ class TransformerConfig:
             raise OpenbookError(
                 f"{where} lacks {missing.args[0]}: it is not the config.json of a Llama model."
             ) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise OpenbookError(f"{where} cannot be read as the config.json of a Llama model: {error}.") from None
+
+
+def _count(config: Mapping[str, Any], name: str) -> int:
+    """Raises ValueError for what is no whole number above 0."""
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}, and must be a whole number above 0")
+    return value
 
 
 def _rope_scaling(rope: Mapping[str, Any], where: str) -> RopeScaling | None:

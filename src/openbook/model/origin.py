@@ -7,7 +7,7 @@ from typing import Any
 
 from openbook.books.digest import canonical_json, sha256_bytes, sha256_file
 from openbook.errors import OpenbookError
-from openbook.model.checkpoint import WEIGHTS, WEIGHTS_INDEX, Checkpoint, read_json
+from openbook.model.checkpoint import Checkpoint, weight_files
 from openbook.model.config import TransformerConfig
 from openbook.model.settings import ModelSettings
 
@@ -33,9 +33,7 @@ class Origin:
             config = Checkpoint.open(folder).config
         except OpenbookError as error:
             raise OpenbookError(f"train.initial: {error}") from None
-        names = ["config.json", WEIGHTS]
-        if not (folder / WEIGHTS).exists():
-            names = ["config.json", *sorted(set(read_json(folder / WEIGHTS_INDEX)["weight_map"].values()))]
+        names = ["config.json", *weight_files(folder)]
         lacking = [name for name in names if not (folder / name).exists()]
         if lacking:
             raise OpenbookError(f"train.initial: {folder} lacks {', '.join(lacking)}, which its index names. Fetch it.")

@@ -12,10 +12,10 @@ from openbook.model.config import TransformerConfig
 class ModelSettings(BaseModel):
     """The shape; the vocabulary is the tokenizer's. The defaults are 5.2 million weights beside the embeddings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     size: str | None = None
     """One dial: about so many weights beside the embeddings ("150M"); what is not given follows from it."""
-    depth: int | None = Field(None, ge=1, le=family.DEEPEST)
+    depth: int | None = Field(None, ge=1, le=family.DEEPEST, strict=True)
     """The same dial in layers."""
     dim: int = Field(256, ge=8, multiple_of=2)
     layers: int = Field(7, ge=1)

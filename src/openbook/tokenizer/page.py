@@ -14,8 +14,8 @@ CAVEAT = (
 
 
 def write(path: Path, lists: Mapping[str, PriceList], notes: Mapping[str, str] | None = None) -> None:
-    """One section for the first tokenizer; with more of them, a table with a column each."""
-    name, first = next(iter(lists.items()))
+    """The price list of every tokenizer; with more than one, first a table with a column each."""
+    first = next(iter(lists.values()))
     report = Report("Tokenizer", "What each language pays for what it says.")
     report.figures(figures(first))
     for label, text in (notes or {}).items():
@@ -23,22 +23,35 @@ def write(path: Path, lists: Mapping[str, PriceList], notes: Mapping[str, str] |
     if len(lists) > 1:
         report.section("Side by side", "Tokens of the parallel text relative to English, and bytes per token.")
         report.table(*comparison(lists), note=CAVEAT)
-    report.section("Price list" if len(lists) == 1 else f"Price list: {name}")
-    report.table(*table(first), note=CAVEAT)
-    paid = [price for price in first.prices if price.relative_to_english is not None]
+    for name, prices in lists.items():
+        _list(report, prices, "" if len(lists) == 1 else f": {name}")
+    report.write(path)
+
+
+def _list(report: Report, prices: PriceList, whose: str) -> None:
+    report.section(f"Price list{whose}", _entries(prices) if whose else "")
+    report.table(*table(prices), note=CAVEAT)
+    paid = [price for price in prices.prices if price.relative_to_english is not None]
     if paid:
-        report.section("Tokens relative to English")
+        report.section(f"Tokens relative to English{whose}")
         ranked = sorted(paid, key=lambda price: (-(price.relative_to_english or 0), price.language))
         report.bars([(named(price.language), {"tokens": price.relative_to_english or 0.0}) for price in ranked])
-    report.section("Words that take the most tokens")
+    report.section(f"Words that take the most tokens{whose}")
     report.table(
         ["language", "words"],
         [
             [named(price.language), " · ".join(f"{word} ({tokens})" for word, tokens in price.costly_words)]
-            for price in first.prices
+            for price in prices.prices
         ],
     )
-    report.write(path)
+
+
+def _entries(prices: PriceList) -> str:
+    if prices.unreachable is None:
+        return f"{prices.vocabulary:,} entries; which of them no text is ever encoded to cannot be told of this kind."
+    shown = ", ".join(prices.unreachable_entries[:20])
+    lost = f"{prices.unreachable:,} of them unreachable" + (f" ({shown})" if shown else "")
+    return f"{prices.vocabulary:,} entries, {lost}."
 
 
 def named(language: str) -> str:
@@ -92,6 +105,8 @@ def comparison(lists: Mapping[str, PriceList]) -> tuple[list[str], list[list[str
     rows.append(["Gini over languages", *(prices.gini for prices in lists.values()), *blank])
     rows.append(["worst ratio", *(prices.worst_ratio for prices in lists.values()), *blank])
     rows.append(["tokens of the parallel text, thousands", *(p.parallel_tokens / 1000 for p in lists.values()), *blank])
+    rows.append(["entries of the vocabulary", *(prices.vocabulary for prices in lists.values()), *blank])
+    rows.append(["unreachable entries", *(prices.unreachable for prices in lists.values()), *blank])
     return columns, rows
 
 

@@ -1,6 +1,5 @@
 """The log of a run, finished or under way, for people and for TensorBoard."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,12 @@ from typing import Any
 
 from openbook.books.store import work_folder
 from openbook.errors import OpenbookError
+from openbook.model.checkpoint import read_rows
 
 FIGURES = {"loss": "loss", "grad_norm": "gradient", "lr": "rate", "tokens": "tokens", "kept": "kept"}
 """Key of a line of the log -> name of the curve."""
+NEEDED = ("step", "loss", "tokens", "languages")
+"""What every line tells."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,14 @@ class Curves:
 def read(run: Path) -> Curves:
     """Of a run under way the lines that are on the disk. Raises OpenbookError where no step was logged yet."""
     for folder in (work_folder(run / "model"), run / "model"):
-        log = folder / "log.jsonl"
-        whole = (
-            [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-            if log.exists()
-            else []
-        )
-        if whole:
-            return Curves(folder / "report.html", [json.loads(line) for line in whole])
+        rows = read_rows(folder / "log.jsonl")
+        for number, row in enumerate(rows, 1):
+            lacking = [key for key in NEEDED if key not in row]
+            if lacking or not isinstance(row["languages"], dict):
+                untold = ", ".join(lacking) or "languages"
+                raise OpenbookError(f"{folder / 'log.jsonl'}, line {number} is damaged: it does not tell {untold}.")
+        if rows:
+            return Curves(folder / "report.html", rows)
     raise OpenbookError(f"{run} has no training steps yet. Start them with `openbook run`.")
 
 
@@ -58,7 +60,14 @@ def to_tensorboard(rows: Sequence[Mapping[str, Any]], folder: Path) -> int:
             "TensorBoard is not installed: `pip install 'openbook[tensorboard]'`, and run the command again."
         ) from None
     count = 0
-    with SummaryWriter(log_dir=str(folder)) as writer:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = SummaryWriter(log_dir=str(folder))
+    except OSError as error:
+        raise OpenbookError(
+            f"{folder} cannot be written to ({error.strerror or error}): name another folder with --tensorboard."
+        ) from None
+    with writer:
         for row in rows:
             values = {name: row.get(key) for key, name in FIGURES.items()}
             values |= {f"loss by language/{code}": value for code, value in row["languages"].items()}

@@ -11,7 +11,7 @@ from openbook import compute
 from openbook.books.record import read_record
 from openbook.context import Context
 from openbook.errors import OpenbookError
-from openbook.model.checkpoint import Checkpoint, FinalModel, read_json
+from openbook.model.checkpoint import WEIGHTS, FinalModel, read_state
 from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
 from openbook.train.batches import TokenSource
@@ -98,12 +98,15 @@ def replay(
         loop.stepper.watch.restore(end.state().get("watch", {}))
         loop.stepper.watch.restore(start.state().get("watch", {}) if start else {}, keep_roll_backs=True)
         log = FinalModel.open(folder).log()
+        if len(log) < last or any("loss" not in row for row in log[first:last]):
+            raise OpenbookError(f"{folder / 'log.jsonl'} does not tell the loss of every step up to {last}.")
         losses = 0
         with context.progress.task("replaying", last - first, "steps") as bar:
             for step in range(first, last):
                 losses += loop.stepper.run(step).row(0)["loss"] != log[step]["loss"]
                 bar.advance()
-        differing, largest = _compare(loop.stepper.model, Checkpoint.open(end.folder).tensors())
+        names = [name for name, _ in loop.stepper.model.named_parameters()]
+        differing, largest = _compare(loop.stepper.model, end.tensors(WEIGHTS, names))
     now = loop.arithmetic.facts()
     changed = tuple(f"{name}: {recorded[name]} -> {now[name]}" for name in now if now[name] != recorded.get(name))
     return Replay(first, last, differing, largest, losses, changed)
@@ -130,10 +133,15 @@ def _published(folder: Path, step: int) -> Saved | None:
 
 def _all(folder: Path) -> list[Saved]:
     paths = FinalModel.open(folder).checkpoints
-    return [Saved(path, int(read_json(path / STATE)["step"])) for path in paths]
+    return [Saved(path, read_state(path / STATE)["step"]) for path in paths]
 
 
 def _arithmetic(saved: Saved, step: int) -> dict[str, Any]:
     """The arithmetic recorded for the steps before `step`."""
-    parts = [part for part in saved.state()["arithmetic"] if part["from"] < step]
+    told = saved.state().get("arithmetic")
+    parts = [part for part in told if part["from"] < step] if isinstance(told, list) else []
+    if not parts:
+        raise OpenbookError(
+            f"{saved.folder / STATE} is damaged: it does not say how steps before {step} were computed."
+        )
     return {name: value for name, value in parts[-1].items() if name != "from"}

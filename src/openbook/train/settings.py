@@ -1,7 +1,7 @@
 """What decides a training run: its length, the mixture, the optimizer, the arithmetic, the seed."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,24 +11,29 @@ from openbook.train.goldfish import Goldfish
 VERSION = 2
 """Raised when the same settings would give other weights."""
 DEFAULT_STEPS = 700
+COLDEST = 0.05
+"""Least temperature: 1 / 0.05 as an exponent of a corpus' tokens still is a number, and one language has everything
+long before."""
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+Epochs = Annotated[float, Field(gt=0, le=1e9)]
 
 
 class Stage(BaseModel):
     """A stretch of the run with its own mixture, from `start` (a share of the run) to the next stage's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     start: float = Field(ge=0, lt=1)
-    temperature: float = Field(1.0, gt=0)
-    weights: dict[str, float] = Field(default_factory=dict)
+    temperature: float = Field(1.0, ge=COLDEST)
+    weights: dict[str, Weight] = Field(default_factory=dict)
     """Factor by language on what the temperature gives; 0 leaves a language out of this stage."""
-    sources: dict[str, float] = Field(default_factory=dict)
+    sources: dict[str, Weight] = Field(default_factory=dict)
     """Factor by source within its language, in place of `source_weights`; 0 leaves a source out of this stage."""
 
 
 class QualityWeights(BaseModel):
     """Documents are drawn by their score: `limits` part it, each stretch has its weight."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     score: str
     """Name of a [[corpus.quality]]."""
     limits: tuple[float, ...] = Field((0.5,), min_length=1)
@@ -50,7 +55,7 @@ class QualityWeights(BaseModel):
 class TrainSettings(BaseModel):
     """Learning rates hold for a model 256 wide; wider models scale them (`openbook.train.optimizer.rates`)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     steps: int | None = Field(None, ge=1)
     """700 when neither steps nor tokens are given."""
     tokens: int | None = Field(None, ge=1)
@@ -77,13 +82,13 @@ class TrainSettings(BaseModel):
     weight_decay: float = Field(0.0, ge=0)
     clip: float = Field(1.0, gt=0)
     """Gradients longer than this are shortened to it."""
-    temperature: float = Field(2.0, gt=0)
+    temperature: float = Field(2.0, ge=COLDEST)
     """A language's weight is its tokens to the power of 1 / temperature."""
     epochs: float = Field(8.0, gt=0)
     """No language is repeated more often than this."""
-    source_weights: dict[str, float] = Field(default_factory=dict)
+    source_weights: dict[str, Weight] = Field(default_factory=dict)
     """Factor by source on its share of the tokens of its language; what languages get stays as it is."""
-    source_epochs: dict[str, float] = Field(default_factory=dict)
+    source_epochs: dict[str, Epochs] = Field(default_factory=dict)
     """Sources that may be repeated more, or less, often than `epochs` says."""
     quality: QualityWeights | None = None
     """Good documents more often than others, without building the corpus anew."""

@@ -85,6 +85,10 @@ def _sentence(rows: list[list[str]], name: str, text: str | None) -> Sentence:
             start = _place(text, form, at)
             at = start + len(form)
         words.append(Word(int(number), form, lemma, upos, _features(feats), int(head), relation, start))
+    for place, word in enumerate(words, 1):
+        if word.index != place or not 0 <= word.head <= len(words):
+            what = f"its number is {word.index}" if word.index != place else f"its head is {word.head}"
+            raise ValueError(f"word {place} ({word.form!r}): {what}, in a sentence of {len(words)} words")
     children: dict[int, tuple[Word, ...]] = {}
     for word in words:
         children[word.head] = (*children.get(word.head, ()), word)
@@ -99,7 +103,13 @@ def _place(text: str, form: str, at: int) -> int:
 
 
 def _features(column: str) -> dict[str, str]:
-    return {} if column == "_" else dict(part.split("=", 1) for part in column.split("|"))
+    if column == "_":
+        return {}
+    pairs = [part.partition("=") for part in column.split("|")]
+    wrong = next((name for name, sign, _ in pairs if not sign), None)
+    if wrong is not None:
+        raise ValueError(f"the feature {wrong!r} has no value (Name=Value)")
+    return {name: value for name, _, value in pairs}
 
 
 def _join(rows: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from openbook.evaluate.bits import kept
 from openbook.evaluate.pairs.items import Pair
 from openbook.evaluate.scorer import Scorer
-from openbook.evaluate.task import score_texts
+from openbook.evaluate.task import require_numbers, score_texts
 
 
 def score_pairs(
@@ -20,6 +20,8 @@ def score_pairs(
     """
     good = score_texts(scorer, [pair.good for pair in pairs], overlap)
     bad = score_texts(scorer, [pair.bad for pair in pairs], overlap)
+    for pair, one, other in zip(pairs, good, bad, strict=True):
+        require_numbers(pair.language, [one, other])
     right: dict[str, dict[str, list[bool]]] = {}
     for pair, one, other in zip(pairs, good, bad, strict=True):
         right.setdefault(pair.language, {}).setdefault(pair.phenomenon, []).append(one["nats"] < other["nats"])

@@ -1,6 +1,7 @@
 """Log-probabilities of any Hugging Face model folder, by transformers, in fp32."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,50 @@ LONGEST = 4096
 """Longer contexts are not needed for the texts scored here and cost memory by their square."""
 
 
+def require_whole(folder: Path, model: Any, loading: Mapping[str, Any]) -> None:
+    """Raises OpenbookError where transformers filled in weights by chance, which it only warns of: they are not in the
+    files, or of another shape than config.json says. Weights that are tied to others need not be there."""
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
+    missing = sorted(set(loading["missing_keys"]) - tied)
+    other = sorted(str(one[0] if isinstance(one, tuple) else one) for one in loading["mismatched_keys"])
+    for names, what in ((missing, "are not in its files"), (other, "have another shape than its config.json says")):
+        if names:
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            raise OpenbookError(
+                f"{folder} is not whole: weights {what} ({shown}). transformers would draw them by chance, and such a "
+                "model is not scored. Fetch or write the folder again."
+            )
+
+
+def hush() -> None:
+    """Libraries that transformers loads tell of GPU code that they do without, and of what `require_whole` refuses."""
+    for name in ("torchao", "torch.utils._pytree", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 class HuggingFaceScorer:
     def __init__(self, folder: Path, threads: int = 1) -> None:
+        hush()
         import transformers
 
         library: Any = transformers
+        library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
         self.threads = threads
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             self.tokenizer = library.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = library.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as error:
-            raise OpenbookError(f"transformers cannot load {folder}: {str(error).splitlines()[0]}") from None
+            model, loading = library.AutoModelForCausalLM.from_pretrained(
+                folder,
+                local_files_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # `require_whole` names them; transformers points to a table
+            )
+        except Exception as error:  # whatever it stumbles over, it means the same: this folder cannot be scored
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise OpenbookError(f"transformers cannot load {folder}: {first}") from None
+        require_whole(folder, model, loading)
         self.model = model.eval().to(self.device)
         start = self.tokenizer.bos_token_id
         if start is None:
