@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from openbook.corpus.extract.scan import FNV_MASK, FNV_PRIME, FNV_START, is_space, kernel, type_bytes, type_ints
+from openbook.corpus.extract.pointers import pointer_bytes, pointer_ints
+from openbook.corpus.extract.scan import FNV_MASK, FNV_PRIME, FNV_START, is_space, kernel
 
 OTHER, ENDS, TRAILS, CLOSES, MARKS = range(5)
 COUNTS = ("ends", "digits", "marks", "lines", "ends_well")
@@ -36,12 +37,11 @@ def other_sign(first: int, second: int, third: int) -> tuple[int, int]:
 
 
 @kernel
-def count_signs(text: type_bytes, start: int, end: int, counts: type_ints) -> int:
+def count_signs(text: pointer_bytes, start: int, end: int, counts: pointer_ints) -> int:
     """Fills `counts` in the order of COUNTS and returns a hash of the text.
 
     ends: `.` `!` `?` and their kin before a blank or the end; marks: | © » › @ / and the like; ends_well: the last
     sign closes a sentence or a colon does."""
-    counts[:] = 0
     ends, digits, marks, lines = 0, 0, 0, 0
     value = np.int64(FNV_START)
     last_end = -1
@@ -80,10 +80,10 @@ def count_signs(text: type_bytes, start: int, end: int, counts: type_ints) -> in
 
 
 @kernel
-def occurs(text: type_bytes, start: int, end: int, inside: type_bytes) -> bool:
+def occurs(text: pointer_bytes, start: int, end: int, inside: pointer_bytes, inside_size: int) -> bool:
     """Whether text[start:end] stands somewhere in `inside`, byte for byte."""
     size = end - start
-    for i in range(inside.size - size + 1):
+    for i in range(inside_size - size + 1):
         if inside[i] == text[start]:
             same = True
             for j in range(1, size):

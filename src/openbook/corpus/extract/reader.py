@@ -263,3 +263,12 @@ def read(raw: bytes) -> tuple[Blocks, Nodes, type_ints]:
         Nodes(*page.nodes[: state[NODE_COUNT]].T),
         page.spans[: state[SPAN_COUNT]],
     )
+
+
+def block_table(blocks: Blocks) -> type_ints:
+    """The blocks as rows, as the kernels take them."""
+    return np.stack(blocks[1:], axis=1)
+
+
+def node_table(nodes: Nodes) -> type_ints:
+    return np.stack(nodes, axis=1)
