@@ -18,7 +18,7 @@ from openbook.corpus.extract.building import (
     NODE_TAG,
 )
 from openbook.corpus.extract.measures import COUNTS, count_signs, occurs
-from openbook.corpus.extract.pointers import address, pointer_bytes, pointer_floats, pointer_ints
+from openbook.corpus.extract.pointers import address, hold, pointer_bytes, pointer_floats, pointer_ints
 from openbook.corpus.extract.reader import Blocks, Nodes, block_table, node_table
 from openbook.corpus.extract.scan import kernel, type_bytes, type_ints
 from openbook.corpus.extract.surroundings import (
@@ -35,18 +35,18 @@ from openbook.corpus.extract.surroundings import (
 )
 from openbook.corpus.extract.tables import GROUPS, TAG
 
-_PLACE_OF_TAG = np.full(64, -1, np.int64)
+PLACE_OF_TAG = np.full(64, -1, np.int64)
 for _place, _name in enumerate(AROUND):
-    _PLACE_OF_TAG[TAG[_name]] = _place
-_PLACE_OF_TAG[TAG["ol"]] = AROUND.index("ul")
-_PLACE_OF_TAG[TAG["th"]] = AROUND.index("td")
+    PLACE_OF_TAG[TAG[_name]] = _place
+PLACE_OF_TAG[TAG["ol"]] = AROUND.index("ul")
+PLACE_OF_TAG[TAG["th"]] = AROUND.index("td")
 
 # Kinds of the element in which a block stands, 0 for all others.
 _KINDS = "p|h1|h2 h3|h4 h5 h6|li|dt dd|td th caption|pre listing xmp|blockquote|figcaption".split("|")
-_KIND_OF_TAG = np.zeros(64, np.int64)
+KIND_OF_TAG = np.zeros(64, np.int64)
 for _kind, _names in enumerate(_KINDS, 1):
     for _name in _names.split():
-        _KIND_OF_TAG[TAG[_name]] = _kind
+        KIND_OF_TAG[TAG[_name]] = _kind
 HEADLINE = 2
 
 LEVELS, OFFSETS = 4, (-2, -1, 1, 2)
@@ -198,8 +198,6 @@ def describe(
     block_rows: type_ints,
     node_rows: type_ints,
     title: type_bytes,
-    place_of_tag: type_ints,
-    kind_of_tag: type_ints,
 ) -> type_floats:
     count, node_count = block_rows.shape[0], node_rows.shape[0]
     matrix = np.empty((count, _COLUMNS), np.float32)
@@ -227,7 +225,7 @@ def describe(
     for k in range(count):
         row = BLOCK_COLUMNS * k
         start, end, width = blocks[row + BLOCK_START], blocks[row + BLOCK_END], blocks[row + BLOCK_WIDTH]
-        kinds[k] = kind_of_tag[nodes[NODE_COLUMNS * blocks[row + BLOCK_NODE] + NODE_TAG]]
+        kinds[k] = KIND_OF_TAG[nodes[NODE_COLUMNS * blocks[row + BLOCK_NODE] + NODE_TAG]]
         hashes[k] = count_signs(address(text), start, end, counts)
         for place in range(5):
             signs[place * count + k] = counts[place]
@@ -237,7 +235,7 @@ def describe(
     count_equal(hashes, count, repeats)
     add_up(blocks, good, count, sums)
     total, running = max(sums.width[count], 1.0), sums.good[count]
-    look_around(nodes, node_count, sums, total, address(place_of_tag), len(AROUND), around)
+    look_around(nodes, node_count, sums, total, address(PLACE_OF_TAG), len(AROUND), around)
     count_alike(nodes, node_count, address(own[4 * node_count :]), around.alike)
     best = best_element(
         blocks,
@@ -247,7 +245,7 @@ def describe(
         good,
         sums,
         around.flags,
-        address(kind_of_tag),
+        address(KIND_OF_TAG),
         address(reals[3 * count + 3 :]),
     )
     title_at = title_block(kinds, in_title, count)
@@ -261,17 +259,13 @@ def describe(
             rows[at + _NEAR_END + place] = around.shares[SHARES * node + place]
         put_place(rows, at + _SHARES_END, k, count, good, total, sums, title_at)
         put_best(rows, at + _SHARES_END + 12, k, node, nodes, running, sums, best)
-    ints[0] = reals[0] = marks[0] = shares[0, 0] = 0  # held up to here
+    hold(ints)
+    hold(reals)
+    hold(marks)
+    hold(shares)
     return matrix
 
 
 def features(blocks: Blocks, nodes: Nodes, title: bytes) -> type_floats:
     """One row a block, columns as in NAMES; `title` is the page's, as bytes."""
-    return describe(
-        blocks.text,
-        block_table(blocks),
-        node_table(nodes),
-        np.frombuffer(title, np.uint8),
-        _PLACE_OF_TAG,
-        _KIND_OF_TAG,
-    )
+    return describe(blocks.text, block_table(blocks), node_table(nodes), np.frombuffer(title, np.uint8))

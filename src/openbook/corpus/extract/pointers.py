@@ -22,13 +22,32 @@ LANES = 64
 
 @intrinsic
 def address(typing: Any, array: Any) -> Any:
-    """Of a contiguous array's first element. The array must be used once more when the address no longer is: numba
-    frees what is not."""
+    """Of a contiguous array's first element. Good while the array lives: `hold` it once the address is used no more."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, arguments[0]).data
 
     return types.CPointer(array.dtype)(array), code
+
+
+@intrinsic
+def hold(typing: Any, array: Any) -> Any:
+    """Keeps an array up to here. numba frees it behind its last use, whoever has its address."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.get_dummy_value()
+
+    return types.void(array), code
+
+
+@intrinsic
+def shifted(typing: Any, start: Any, places: Any) -> Any:
+    """The address so many elements behind another."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return start(start, types.int64), code
 
 
 def _block(builder: Any, at: Any, place: Any) -> Any:

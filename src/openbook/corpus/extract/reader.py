@@ -32,7 +32,7 @@ from openbook.corpus.extract.building import (
     start_link,
 )
 from openbook.corpus.extract.characters import WINDOWS
-from openbook.corpus.extract.pointers import AHEAD, address, pointer_bytes, pointer_ints
+from openbook.corpus.extract.pointers import AHEAD, address, hold, pointer_bytes, pointer_ints
 from openbook.corpus.extract.scan import (
     FNV_MASK,
     FNV_PRIME,
@@ -239,24 +239,31 @@ def read_blocks(page: Building) -> None:
     leave(page, 0)
 
 
+class Conventions(NamedTuple):
+    """The tables that reading asks, as `tables` and `characters` hold them."""
+
+    element_keys: type_ints
+    element_values: type_ints
+    word_keys: type_ints
+    word_values: type_ints
+    windows: type_ints
+
+
+CONVENTIONS = Conventions(ELEMENTS.keys, ELEMENTS.values, WORDS.keys, WORDS.values, WINDOWS)
+
+
 @kernel
-def read_page(
-    raw: type_bytes,
-    element_keys: type_ints,
-    element_values: type_ints,
-    word_keys: type_ints,
-    word_values: type_ints,
-    windows: type_ints,
-) -> Owned:
+def read_page(raw: type_bytes, tables: Conventions) -> Owned:
     page = allocate(raw)
-    elements, words = lookup(element_keys, element_values), lookup(word_keys, word_values)
-    read_blocks(building(page, elements, words, address(windows)))
+    elements, words = lookup(tables.element_keys, tables.element_values), lookup(tables.word_keys, tables.word_values)
+    read_blocks(building(page, elements, words, address(tables.windows)))
+    hold(page.work)
     return page
 
 
 def read(raw: bytes) -> tuple[Blocks, Nodes, type_ints]:
     """Blocks, nodes and spans (kind, start, end: title, head tags, JSON-LD) of UTF-8 HTML."""
-    page = read_page(np.frombuffer(raw, np.uint8), ELEMENTS.keys, ELEMENTS.values, WORDS.keys, WORDS.values, WINDOWS)
+    page = read_page(np.frombuffer(raw, np.uint8), CONVENTIONS)
     state = page.state
     return (
         Blocks(page.text[: state[AT]], *page.blocks[: state[BLOCK_COUNT]].T),

@@ -20,7 +20,7 @@ from openbook.corpus.extract.building import (
     NODE_SIGNATURE,
     NODE_TAG,
 )
-from openbook.corpus.extract.pointers import address, lowest_bit, pointer_bytes, pointer_floats, pointer_ints
+from openbook.corpus.extract.pointers import address, hold, lowest_bit, pointer_bytes, pointer_floats, pointer_ints
 from openbook.corpus.extract.scan import FNV_MASK, FNV_PRIME, kernel
 from openbook.corpus.extract.tables import GROUPS
 
@@ -84,7 +84,7 @@ def count_equal(keys: pointer_ints, count: int, counts: pointer_ints) -> None:
         counts[k] = slot
     for k in range(count):
         counts[k] = seen[counts[k]]
-    tables[0] = 0
+    hold(tables)
 
 
 @kernel
