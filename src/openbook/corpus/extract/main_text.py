@@ -18,6 +18,8 @@ from openbook.corpus.extract.building import (
 from openbook.corpus.extract.choose import choose_blocks
 from openbook.corpus.extract.features import describe
 from openbook.corpus.extract.forest import Trees, judge_rows
+from openbook.corpus.extract.notices import signs_of
+from openbook.corpus.extract.pointers import address, hold
 from openbook.corpus.extract.reader import SPAN_TITLE, Conventions, read_page
 from openbook.corpus.extract.render import write_text
 from openbook.corpus.extract.scan import is_space, kernel, type_bytes, type_ints
@@ -31,13 +33,14 @@ _ARTICLE, _MAIN = TAG["article"], TAG["main"]
 
 class Page(NamedTuple):
     """`text` and `references` as `render.write_text` gives them; `spans` as `reader.read` does; `running`: width of the
-    text outside of links; `structure`: the HAS_ bits of what was there."""
+    text outside of links; `structure`: the HAS_ bits of what was there; `signs`: those of `notices.signs_of`."""
 
     text: type_bytes
     references: int
     spans: type_ints
     running: int
     structure: int
+    signs: int
 
 
 @kernel
@@ -66,6 +69,8 @@ def main_text(raw: type_bytes, tables: Conventions, first: Trees, second: Trees)
     text, spans = owned.text[: state[AT]], owned.spans[: state[SPAN_COUNT]].copy()
     blocks, nodes = owned.blocks[: state[BLOCK_COUNT]], owned.nodes[: state[NODE_COUNT]]
     running, structure = 0, 0
+    signs = signs_of(address(owned.raw), raw.size)
+    hold(owned.raw)
     for k in range(blocks.shape[0]):
         running += blocks[k, BLOCK_WIDTH] - blocks[k, BLOCK_LINK_WIDTH]
     for node in range(nodes.shape[0]):
@@ -73,7 +78,7 @@ def main_text(raw: type_bytes, tables: Conventions, first: Trees, second: Trees)
         structure |= HAS_MAIN if nodes[node, NODE_TAG] == _MAIN else 0
         structure |= HAS_ARTICLE_BODY if nodes[node, NODE_FLAGS] & ARTICLE_BODY else 0
     if blocks.shape[0] == 0:
-        return Page(text[:0], 0, spans, running, structure)
+        return Page(text[:0], 0, spans, running, structure, signs)
     chances = judge_rows(describe(text, blocks, nodes, title_of(raw, spans)), first, second)
     written, references = write_text(text, blocks, nodes, choose_blocks(chances, blocks, nodes))
-    return Page(written, references, spans, running, structure)
+    return Page(written, references, spans, running, structure, signs)

@@ -73,7 +73,7 @@ def extract(body: bytes, charset: str | None = None, url: str = "") -> Extracted
     if b"<" not in raw:
         raw = _BLANK_LINE.sub(b"<p>", raw)
     page = read_page(raw)
-    head = read_head(raw, page.spans, url)
+    head = read_head(raw, page.spans, page.signs, url)
     if page.running < ENOUGH and (b"noscript" in raw or b"template" in raw):
         page = read_page(read_again(raw))
     hints = head.hints + [name for bit, name in _STRUCTURE.items() if page.structure & bit]

@@ -78,6 +78,30 @@ def equal_64(typing: Any, raw: Any, place: Any, byte: Any) -> Any:
 
 
 @intrinsic
+def equal_letter_64(typing: Any, raw: Any, place: Any, letter: Any) -> Any:
+    """Bit j says whether raw[place + j] is the letter, given as a small one, in any case."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        at, place, letter = arguments
+        block = _block(builder, at, place)
+        small = builder.or_(block, ir.Constant(block.type, [32] * 64))
+        return builder.bitcast(builder.icmp_unsigned("==", small, _all(builder.trunc(letter, _BYTE), builder)), _WORD)
+
+    return types.int64(types.CPointer(types.uint8), types.int64, types.int64), code
+
+
+@intrinsic
+def above_ascii_64(typing: Any, raw: Any, place: Any) -> Any:
+    """Bit j says whether raw[place + j] is 128 or more."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block = _block(builder, *arguments)
+        return builder.bitcast(builder.icmp_signed("<", block, ir.Constant(block.type, [0] * 64)), _WORD)
+
+    return types.int64(types.CPointer(types.uint8), types.int64), code
+
+
+@intrinsic
 def below_64(typing: Any, raw: Any, place: Any, byte: Any) -> Any:
     """Bit j says whether raw[place + j] is less than the byte."""
 
