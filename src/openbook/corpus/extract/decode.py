@@ -8,7 +8,7 @@ import re
 import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
-from openbook.corpus.extract.pointers import above_ascii_64, address, hold, lowest_bit
+from openbook.corpus.extract.pointers import above_ascii_64, address, equal_64, hold, lowest_bit
 from openbook.corpus.extract.scan import kernel, type_bytes
 
 MOST_BYTES = 8 << 20
@@ -74,6 +74,22 @@ def is_utf8(body: type_bytes) -> bool:
     return True
 
 
+@kernel
+def has_shift(body: type_bytes) -> bool:
+    """Whether `~{` stands in it, which shifts to Chinese in the encoding HZ."""
+    raw, i = address(body), 0
+    while i + 64 < body.size:
+        if equal_64(raw, i, 126) & equal_64(raw, i + 1, 123) != 0:
+            return True
+        i += 64
+    while i + 1 < body.size:
+        if raw[i] == 126 and raw[i + 1] == 123:
+            return True
+        i += 1
+    hold(body)
+    return False
+
+
 def unmarked_utf16(body: bytes) -> str | None:
     """UTF-16 of mostly ASCII text without a mark: every other byte is zero."""
     sample = body[:1024]
@@ -107,7 +123,7 @@ def to_utf8(body: bytes, charset: str | None = None) -> bytes:
     unmarked = unmarked_utf16(body)
     if unmarked:
         return recode(body, unmarked)
-    if b"\x1b" in body or b"~{" in body:
+    if b"\x1b" in body or b"~" in body and has_shift(np.frombuffer(body, np.uint8)):
         for claim in _claims(body, charset):
             if claim in _ESCAPED:
                 return recode(body, claim)

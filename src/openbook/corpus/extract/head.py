@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from openbook.corpus.extract.dates import iso_date, url_date
 from openbook.corpus.extract.linked_data import LinkedData
-from openbook.corpus.extract.notices import HOST, notices
+from openbook.corpus.extract.notices import HOST, around, notices
 from openbook.corpus.extract.reader import SPAN_JSON, SPAN_TITLE
 from openbook.corpus.extract.scan import type_ints
 from openbook.corpus.robots import AGENTS
@@ -135,8 +135,10 @@ def read_head(raw: bytes, spans: type_ints, signs: int, url: str) -> Head:
             for wanted in ("license", "licence", "tdm-policy", "tdm-reservation"):
                 if wanted in relation:
                     head.signals.append((f"rel={wanted}", clean(found["href"])))
-    if signs & HOST and b"creativecommons.org/" in raw:
-        head.signals += [("link creativecommons", link.decode()) for link in dict.fromkeys(_COMMONS.findall(raw))][:8]
+    if signs & HOST:
+        places = around(raw, (b"creativecommons.org/",))
+        links = dict.fromkeys(link for start, end in places for link in _COMMONS.findall(raw, start, end))
+        head.signals += [("link creativecommons", link.decode()) for link in links][:8]
     head.signals += [*linked.signals, *notices(raw, signs)]
     head.signals = list(dict.fromkeys(head.signals))
     head.title = next(_first(values, _TITLES), None) or linked.headline or page_title or None
