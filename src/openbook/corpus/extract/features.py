@@ -17,7 +17,7 @@ from openbook.corpus.extract.building import (
     NODE_PARENT,
     NODE_TAG,
 )
-from openbook.corpus.extract.measures import COUNTS, count_signs, occurs
+from openbook.corpus.extract.measures import COUNTS, count_signs, hash_text, occurs
 from openbook.corpus.extract.pointers import address, hold, pointer_bytes, pointer_floats, pointer_ints
 from openbook.corpus.extract.reader import Blocks, Nodes, block_table, node_table
 from openbook.corpus.extract.scan import kernel, type_bytes, type_ints
@@ -226,7 +226,8 @@ def describe(
         row = BLOCK_COLUMNS * k
         start, end, width = blocks[row + BLOCK_START], blocks[row + BLOCK_END], blocks[row + BLOCK_WIDTH]
         kinds[k] = KIND_OF_TAG[nodes[NODE_COLUMNS * blocks[row + BLOCK_NODE] + NODE_TAG]]
-        hashes[k] = count_signs(address(text), start, end, counts)
+        hashes[k] = hash_text(address(text), start, end)
+        count_signs(address(text), start, end, counts)
         for place in range(5):
             signs[place * count + k] = counts[place]
         good[k] = is_running_text(width, blocks[row + BLOCK_LINK_WIDTH], counts[0])
@@ -266,6 +267,6 @@ def describe(
     return matrix
 
 
-def features(blocks: Blocks, nodes: Nodes, title: bytes) -> type_floats:
+def features(blocks: Blocks, nodes: Nodes, title: type_bytes) -> type_floats:
     """One row a block, columns as in NAMES; `title` is the page's, as bytes."""
-    return describe(blocks.text, block_table(blocks), node_table(nodes), np.frombuffer(title, np.uint8))
+    return describe(blocks.text, block_table(blocks), node_table(nodes), title)

@@ -10,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from openbook.corpus.extract.context import SECOND_NAMES, second_rows
-from openbook.corpus.extract.pointers import LANES, address, hold, lowest_bit, shifted, strike_out
+from openbook.corpus.extract.pointers import LANES, address, hold, lowest_bit, strike_out
 from openbook.corpus.extract.scan import kernel, type_ints
 from openbook.corpus.extract.surroundings import type_floats
 
@@ -62,10 +62,7 @@ def evaluate(rows: type_floats, trees: Trees) -> NDArray[np.float64]:
             for place in range(trees.used.size):
                 columns[LANES * place + k] = table[row + used[place]]
         for tree in range(trees.starts.size - 1):
-            for k in range(LANES):
-                left[k] = -1
-            for test in range(starts[tree], starts[tree + 1]):
-                strike_out(left, shifted(columns, LANES * feature[test]), threshold[test], without[test])
+            strike_out(left, columns, feature, threshold, without, starts[tree], starts[tree + 1])
             for k in range(many):
                 score[first + k] += leaves[MOST_LEAVES * tree + lowest_bit(left[k])]
     for k in range(count):

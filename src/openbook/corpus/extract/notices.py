@@ -153,18 +153,20 @@ def is_value(raw: pointer_bytes, at: int) -> bool:
 
 @kernel
 def signs_of(raw: pointer_bytes, size: int) -> int:
-    """LICENSE, HOST and NAMED as far as they may hold, 64 bytes at a time: most pages have none, and looking for each word
+    """LICENSE, HOST and NAMED as far as they may hold, 64 bytes at a time: most pages have none, and looking for each
     by itself takes as long as reading the page."""
     signs = 0
     for i in range(0, size, 64):
-        licen = equal_letter_64(raw, i, 108) & equal_letter_64(raw, i + 1, 105) & equal_letter_64(raw, i + 2, 99)
-        licen &= equal_letter_64(raw, i + 3, 101) & equal_letter_64(raw, i + 4, 110)
+        licen = equal_letter_64(raw, i + 2, 99) & equal_letter_64(raw, i + 3, 101) & equal_letter_64(raw, i + 4, 110)
+        if licen != 0:
+            licen &= equal_letter_64(raw, i, 108) & equal_letter_64(raw, i + 1, 105)
         while licen != 0:
             if is_value(raw, i + lowest_bit(licen)):
                 signs |= LICENSE
             licen &= licen - 1
-        hosts = equal_letter_64(raw, i, 111) & equal_letter_64(raw, i + 1, 114) & equal_letter_64(raw, i + 2, 103)
-        hosts &= equal_64(raw, i + 3, 47)
+        hosts = equal_letter_64(raw, i + 2, 103) & equal_64(raw, i + 3, 47)
+        if hosts != 0:
+            hosts &= equal_letter_64(raw, i, 111) & equal_letter_64(raw, i + 1, 114)
         while hosts != 0:
             at = i + lowest_bit(hosts)
             hosts &= hosts - 1
@@ -172,8 +174,9 @@ def signs_of(raw: pointer_bytes, size: int) -> int:
                 ending = (raw[at - 3] | 32) << 8 | raw[at - 2] | 32
                 if ending == _LA or ending == _NU or ending == _NS:  # mozilla, gnu, commons
                     signs |= HOST
-        capitals = equal_64(raw, i, 67)
-        names = capitals & (equal_64(raw, i + 1, 67) | equal_64(raw, i + 1, 114))
+        names = equal_64(raw, i, 67)
+        if names != 0:
+            names &= equal_64(raw, i + 1, 67) | equal_64(raw, i + 1, 114)
         while names != 0:
             at = i + lowest_bit(names)
             names &= names - 1

@@ -3,15 +3,18 @@
 numba counts references to arrays, hands them over in seven parts and lets indexes wrap; an address is one register.
 """
 
+import sys
 from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
+from numba.core import cgutils
 
 AHEAD = 64
 """Bytes that may be read behind the end of what a kernel reads."""
 
 intrinsic: Any = extending.intrinsic
+_pointer: Any = types.CPointer
 pointer_bytes = Any
 pointer_ints = Any
 pointer_floats = Any
@@ -27,7 +30,7 @@ def address(typing: Any, array: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, arguments[0]).data
 
-    return types.CPointer(array.dtype)(array), code
+    return _pointer(array.dtype)(array), code
 
 
 @intrinsic
@@ -38,16 +41,6 @@ def hold(typing: Any, array: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array), code
-
-
-@intrinsic
-def shifted(typing: Any, start: Any, places: Any) -> Any:
-    """The address so many elements behind another."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.gep(arguments[0], [arguments[1]])
-
-    return start(start, types.int64), code
 
 
 def _block(builder: Any, at: Any, place: Any) -> Any:
@@ -74,7 +67,7 @@ def equal_64(typing: Any, raw: Any, place: Any, byte: Any) -> Any:
         same = builder.icmp_unsigned("==", _block(builder, at, place), _all(builder.trunc(byte, _BYTE), builder))
         return builder.bitcast(same, _WORD)
 
-    return types.int64(types.CPointer(types.uint8), types.int64, types.int64), code
+    return types.int64(_pointer(types.uint8), types.int64, types.int64), code
 
 
 @intrinsic
@@ -87,7 +80,7 @@ def equal_letter_64(typing: Any, raw: Any, place: Any, letter: Any) -> Any:
         small = builder.or_(block, ir.Constant(block.type, [32] * 64))
         return builder.bitcast(builder.icmp_unsigned("==", small, _all(builder.trunc(letter, _BYTE), builder)), _WORD)
 
-    return types.int64(types.CPointer(types.uint8), types.int64, types.int64), code
+    return types.int64(_pointer(types.uint8), types.int64, types.int64), code
 
 
 @intrinsic
@@ -98,7 +91,7 @@ def above_ascii_64(typing: Any, raw: Any, place: Any) -> Any:
         block = _block(builder, *arguments)
         return builder.bitcast(builder.icmp_signed("<", block, ir.Constant(block.type, [0] * 64)), _WORD)
 
-    return types.int64(types.CPointer(types.uint8), types.int64), code
+    return types.int64(_pointer(types.uint8), types.int64), code
 
 
 @intrinsic
@@ -110,7 +103,7 @@ def below_64(typing: Any, raw: Any, place: Any, byte: Any) -> Any:
         less = builder.icmp_unsigned("<", _block(builder, at, place), _all(builder.trunc(byte, _BYTE), builder))
         return builder.bitcast(less, _WORD)
 
-    return types.int64(types.CPointer(types.uint8), types.int64, types.int64), code
+    return types.int64(_pointer(types.uint8), types.int64, types.int64), code
 
 
 @intrinsic
@@ -124,7 +117,7 @@ def copy_64(typing: Any, out: Any, place: Any, raw: Any, start: Any) -> Any:
         builder.store(block, end, align=1)
         return context.get_dummy_value()
 
-    pointer = types.CPointer(types.uint8)
+    pointer = _pointer(types.uint8)
     return types.void(pointer, types.int64, pointer, types.int64), code
 
 
@@ -139,18 +132,48 @@ def lowest_bit(typing: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def strike_out(typing: Any, left: Any, column: Any, bound: Any, mask: Any) -> Any:
-    """left[k] &= mask wherever column[k] > bound, for LANES rows."""
+def count_bits(typing: Any, bits: Any) -> Any:
+    """How many are set."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        left, column, bound, mask = arguments
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), code
+
+
+@intrinsic
+def word_at(typing: Any, raw: Any, place: Any) -> Any:
+    """The eight bytes from a place on, the first one lowest, on machines of either order alike."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        at, place = arguments
+        word = builder.load(builder.bitcast(builder.gep(at, [place]), _WORD.as_pointer()), align=1)
+        return word if sys.byteorder == "little" else builder.bswap(word)
+
+    return types.int64(_pointer(types.uint8), types.int64), code
+
+
+@intrinsic
+def strike_out(
+    typing: Any, left: Any, columns: Any, feature: Any, threshold: Any, without: Any, first: Any, last: Any
+) -> Any:
+    """left[k] becomes what is left of 32 bits by the tests from `first` to `last`, for LANES rows at once: each takes
+    all but `without` where the row's value in the column of its feature is more than its threshold."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, columns, feature, threshold, without, first, last = arguments
         reals, bits = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
-        at = builder.bitcast(left, bits.as_pointer())
-        values = builder.load(builder.bitcast(column, reals.as_pointer()), align=4)
-        above = builder.fcmp_ordered(">", values, _all(bound, builder))
-        kept = builder.select(above, _all(mask, builder), ir.Constant(bits, [-1] * LANES))
-        builder.store(builder.and_(builder.load(at, align=4), kept), at, align=4)
+        whole = ir.Constant(bits, [-1] * LANES)
+        still = cgutils.alloca_once_value(builder, whole)
+        with cgutils.for_range_slice(builder, first, last, ir.Constant(_WORD, 1)) as (test, _):
+            place = builder.mul(builder.load(builder.gep(feature, [test])), ir.Constant(_WORD, LANES))
+            values = builder.load(builder.bitcast(builder.gep(columns, [place]), reals.as_pointer()), align=4)
+            bound = _all(builder.load(builder.gep(threshold, [test])), builder)
+            mask = _all(builder.load(builder.gep(without, [test])), builder)
+            kept = builder.select(builder.fcmp_ordered(">", values, bound), mask, whole)
+            builder.store(builder.and_(builder.load(still), kept), still)
+        builder.store(builder.load(still), builder.bitcast(left, bits.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    reals, bits = types.CPointer(types.float32), types.CPointer(types.int32)
-    return types.void(bits, reals, types.float32, types.int32), code
+    reals, bits, places = _pointer(types.float32), _pointer(types.int32), _pointer(types.int64)
+    return types.void(bits, reals, places, reals, bits, types.int64, types.int64), code

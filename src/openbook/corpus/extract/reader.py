@@ -32,7 +32,16 @@ from openbook.corpus.extract.building import (
     start_link,
 )
 from openbook.corpus.extract.characters import WINDOWS
-from openbook.corpus.extract.pointers import AHEAD, address, hold, pointer_bytes, pointer_ints
+from openbook.corpus.extract.pointers import (
+    AHEAD,
+    address,
+    copy_64,
+    count_bits,
+    equal_64,
+    hold,
+    pointer_bytes,
+    pointer_ints,
+)
 from openbook.corpus.extract.scan import (
     FNV_MASK,
     FNV_PRIME,
@@ -121,12 +130,18 @@ class Owned(NamedTuple):
 @kernel
 def allocate(raw: type_bytes) -> Owned:
     """Room for whatever a page of these bytes may hold."""
-    brackets = 2
-    for byte in raw:
-        brackets += byte == 60
-    padded = np.empty(raw.size + AHEAD, np.uint8)
-    padded[: raw.size] = raw
-    padded[raw.size :] = 0
+    padded = np.empty(raw.size + 2 * AHEAD, np.uint8)
+    source, copy, brackets = address(raw), address(padded), 2
+    whole = raw.size - raw.size % 64
+    for i in range(0, whole, 64):
+        copy_64(copy, i, source, i)
+        brackets += count_bits(equal_64(source, i, 60))
+    for i in range(whole, raw.size):
+        copy[i] = source[i]
+        brackets += source[i] == 60
+    for i in range(raw.size, padded.size):
+        copy[i] = 0
+    hold(raw)
     return Owned(
         padded,
         np.empty(raw.size + 16 + AHEAD, np.uint8),
@@ -144,7 +159,7 @@ def building(page: Owned, elements: Lookup, words: Lookup, windows: pointer_ints
     page.nodes[0] = 0
     return Building(
         address(page.raw),
-        page.raw.size - AHEAD,
+        page.raw.size - 2 * AHEAD,
         address(page.text),
         address(page.blocks),
         page.blocks.shape[0],

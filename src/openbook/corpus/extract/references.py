@@ -3,8 +3,6 @@
 import re
 from html.entities import name2codepoint
 
-import numpy as np
-
 from openbook.corpus.extract.characters import numeric_reference, put_code
 from openbook.corpus.extract.pointers import copy_64, equal_64, lowest_bit, pointer_bytes
 from openbook.corpus.extract.scan import FNV_MASK, FNV_PRIME, FNV_START, is_letter, is_space, kernel
@@ -40,7 +38,7 @@ def reference(text: pointer_bytes, i: int, end: int) -> tuple[int, int]:
         return (code if closed else -1), max(behind, at)
     key = FNV_START
     while at < end and at - i <= _LONGEST and (is_letter(text[at]) or 48 <= text[at] <= 57):
-        key = ((key ^ np.int64(text[at])) * FNV_PRIME) & FNV_MASK
+        key = ((key ^ int(text[at])) * FNV_PRIME) & FNV_MASK
         at += 1
     if at >= end or text[at] != 59:
         return -1, at
