@@ -15,6 +15,7 @@ AHEAD = 64
 
 intrinsic: Any = extending.intrinsic
 _pointer: Any = types.CPointer
+_loops: Any = cgutils
 pointer_bytes = Any
 pointer_ints = Any
 pointer_floats = Any
@@ -164,8 +165,8 @@ def strike_out(
         left, columns, feature, threshold, without, first, last = arguments
         reals, bits = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
         whole = ir.Constant(bits, [-1] * LANES)
-        still = cgutils.alloca_once_value(builder, whole)
-        with cgutils.for_range_slice(builder, first, last, ir.Constant(_WORD, 1)) as (test, _):
+        still = _loops.alloca_once_value(builder, whole)
+        with _loops.for_range_slice(builder, first, last, ir.Constant(_WORD, 1)) as (test, _):
             place = builder.mul(builder.load(builder.gep(feature, [test])), ir.Constant(_WORD, LANES))
             values = builder.load(builder.bitcast(builder.gep(columns, [place]), reals.as_pointer()), align=4)
             bound = _all(builder.load(builder.gep(threshold, [test])), builder)

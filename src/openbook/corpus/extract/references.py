@@ -1,7 +1,7 @@
 """Named references (`&amp;`) in kept text -> what they stand for: the common ones in a kernel, all others after it."""
 
 import re
-from html.entities import name2codepoint
+from html.entities import html5, name2codepoint
 
 from openbook.corpus.extract.characters import numeric_reference, put_code
 from openbook.corpus.extract.pointers import copy_64, equal_64, lowest_bit, pointer_bytes
@@ -15,12 +15,12 @@ NONE, DECODED, HARD = range(3)
 DROPPED = 0
 
 
-def _stands_for(code: int) -> int:
-    sign = chr(code)
-    return 32 if BLANKS.match(sign) else DROPPED if UNSEEN.match(sign) else code
+def _stands_for(name: str) -> int:
+    sign = html5[f"{name};"]  # not always what HTML 4 meant by it
+    return 32 if BLANKS.match(sign) else DROPPED if UNSEEN.match(sign) else ord(sign)
 
 
-_NAMED = Table.of({name: _stands_for(code) for name, code in name2codepoint.items()})
+_NAMED = Table.of({name: _stands_for(name) for name in name2codepoint})
 _KEYS, _VALUES, _MASK = _NAMED.keys, _NAMED.values, len(_NAMED.keys) - 1
 _LONGEST = max(map(len, name2codepoint))
 
