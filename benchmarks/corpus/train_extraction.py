@@ -28,7 +28,7 @@ from openbook.corpus.extract.context import SECOND_NAMES, second_rows
 from openbook.corpus.extract.decode import to_utf8
 from openbook.corpus.extract.features import features
 from openbook.corpus.extract.forest import Forest, Judge
-from openbook.corpus.extract.page import title_bytes
+from openbook.corpus.extract.main_text import title_of
 from openbook.corpus.extract.reader import Blocks, Nodes, read
 from openbook.corpus.extract.render import render
 
@@ -78,7 +78,8 @@ def prepare(url: str, body: bytes, wanted: Sequence[str] = (), unwanted: Sequenc
             for k, text in enumerate(texts):
                 if snippet == text or len(snippet) >= SHORTEST_SNIPPET and snippet in text:
                     labels[k] = label
-    page = Page(url, blocks, nodes, features(blocks, nodes, title_bytes(raw, spans)), texts, labels)
+    title = title_of(np.frombuffer(raw, np.uint8), spans)
+    page = Page(url, blocks, nodes, features(blocks, nodes, title), texts, labels)
     page.guesses = second_opinion(page, raw.decode("utf-8", "replace"))
     return page
 

@@ -2,19 +2,26 @@
 
 import numpy as np
 
+from openbook.corpus.extract.pointers import pointer_bytes, pointer_ints
 from openbook.corpus.extract.scan import (
+    FNV_MASK,
+    FNV_PRIME,
+    FNV_START,
+    Lookup,
     class_bits,
+    find,
     hash_range,
     holds,
     is_space,
     kernel,
-    type_bytes,
-    type_ints,
+    lower,
 )
 from openbook.corpus.extract.tables import name_hash
 
 HIDDEN, HREF, LICENSE, JSON_LD, ARTICLE_BODY = 1, 2, 4, 8, 16
 MOST_ATTRIBUTES = 200
+REMEMBERED = 256
+"""Classes of a page, a power of two."""
 
 _CLASS, _ID, _ROLE, _ITEMPROP, _ITEMTYPE, _STYLE, _HIDDEN, _ARIA_HIDDEN, _HREF, _REL, _TYPE, _PROPERTY = (
     name_hash(name)
@@ -29,60 +36,78 @@ _BODY = np.frombuffer(b"articlebody", np.uint8)
 
 
 @kernel
+def remembered_bits(
+    raw: pointer_bytes, start: int, end: int, signature: int, words: Lookup, memory: pointer_ints
+) -> int:
+    """Groups of a class. Most classes of a page recur; `memory` holds where one stood, and its groups."""
+    slot = 3 * (signature & (REMEMBERED - 1))
+    first, size = memory[slot], end - start
+    if memory[slot + 1] == size and size > 0:
+        j = 0
+        while j < size and raw[first + j] == raw[start + j]:
+            j += 1
+        if j == size:
+            return memory[slot + 2]
+    bits = class_bits(raw, start, end, words)
+    memory[slot], memory[slot + 1], memory[slot + 2] = start, size, bits
+    return bits
+
+
+@kernel
+def read_value(raw: pointer_bytes, i: int, size: int) -> tuple[int, int, int]:
+    """(start, end, position behind) of the value behind a `=`, from `i` on."""
+    while i < size and is_space(raw[i]):
+        i += 1
+    if i < size and (raw[i] == 34 or raw[i] == 39):
+        start = i + 1
+        end = find(raw, start, size, raw[i])
+        if end < size:
+            return start, end, end + 1
+        end = find(raw, start, size, 62)  # a quote that never ends ends with its tag
+        return start, end, end
+    start = i
+    while i < size and not (is_space(raw[i]) or raw[i] == 62):
+        i += 1
+    return start, i, i
+
+
+@kernel
 def read_attributes(
-    raw: type_bytes, i: int, words: bool, keys: type_ints, values: type_ints
+    raw: pointer_bytes, size: int, i: int, is_block: bool, words: Lookup, memory: pointer_ints
 ) -> tuple[int, int, int, int]:
     """(position behind the tag, group bits of class, id and role, flags, hash of the class) of a tag read from `i`.
 
-    Without `words`, bits and hash stay 0."""
+    Bits and hash stay 0 unless `is_block`."""
     bits, flags, signature, count = 0, 0, 0, 0
-    while i < raw.size:
-        while i < raw.size and (is_space(raw[i]) or raw[i] == 47):
+    while i < size:
+        while i < size and (is_space(raw[i]) or raw[i] == 47):
             i += 1
-        if i >= raw.size:
+        if i >= size:
             break
         if raw[i] == 62:
             return i + 1, bits, flags, signature
         name = i
+        key = ((FNV_START ^ lower(np.int64(raw[i]))) * FNV_PRIME) & FNV_MASK
         i += 1
-        while i < raw.size and not (is_space(raw[i]) or raw[i] == 61 or raw[i] == 62 or raw[i] == 47):
+        while i < size and not (is_space(raw[i]) or raw[i] == 61 or raw[i] == 62 or raw[i] == 47):
+            key = ((key ^ lower(np.int64(raw[i]))) * FNV_PRIME) & FNV_MASK
             i += 1
-        name_end = i
-        while i < raw.size and is_space(raw[i]):
+        name_size = i - name
+        while i < size and is_space(raw[i]):
             i += 1
         start = end = i
-        if i < raw.size and raw[i] == 61:
-            i += 1
-            while i < raw.size and is_space(raw[i]):
-                i += 1
-            if i < raw.size and (raw[i] == 34 or raw[i] == 39):
-                quote = raw[i]
-                i += 1
-                start = i
-                while i < raw.size and raw[i] != quote:
-                    i += 1
-                if i == raw.size:  # a quote that never ends ends with its tag
-                    i = start
-                    while i < raw.size and raw[i] != 62:
-                        i += 1
-                end = i
-                if i < raw.size and raw[i] == quote:
-                    i += 1
-            else:
-                start = i
-                while i < raw.size and not (is_space(raw[i]) or raw[i] == 62):
-                    i += 1
-                end = i
+        if i < size and raw[i] == 61:
+            start, end, i = read_value(raw, i + 1, size)
         count += 1
-        if name_end - name > 12 or count > MOST_ATTRIBUTES:
+        if name_size > 12 or count > MOST_ATTRIBUTES:
             continue
-        key = hash_range(raw, name, name_end)
-        if key == _CLASS or key == _ID or key == _ROLE:
-            if not words:
-                continue
-            bits |= class_bits(raw, start, end, keys, values)
-            if key == _CLASS:
+        if key == _CLASS:
+            if is_block:
                 signature = hash_range(raw, start, min(end, start + 80))
+                bits |= remembered_bits(raw, start, end, signature, words, memory)
+        elif key == _ID or key == _ROLE or key == _ITEMTYPE:
+            if is_block:
+                bits |= class_bits(raw, start, end, words)
         elif key == _STYLE:
             if holds(raw, start, end, _DISPLAY_NONE) or holds(raw, start, end, _INVISIBLE):
                 flags |= HIDDEN
@@ -102,8 +127,6 @@ def read_attributes(
         elif key == _ITEMPROP or key == _PROPERTY:
             if holds(raw, start, end, _BODY):
                 flags |= ARTICLE_BODY
-            if words:
-                bits |= class_bits(raw, start, end, keys, values)
-        elif key == _ITEMTYPE and words:
-            bits |= class_bits(raw, start, end, keys, values)
-    return raw.size, bits, flags, signature
+            if is_block:
+                bits |= class_bits(raw, start, end, words)
+    return size, bits, flags, signature

@@ -3,15 +3,8 @@
 from typing import NamedTuple
 
 from openbook.corpus.extract.characters import put_text, text_width
-from openbook.corpus.extract.scan import (
-    after_tag,
-    find_comment_end,
-    find_end_tag,
-    is_space,
-    kernel,
-    type_bytes,
-    type_ints,
-)
+from openbook.corpus.extract.pointers import pointer_bytes, pointer_ints
+from openbook.corpus.extract.scan import Lookup, after_tag, find_comment_end, find_end_tag, is_space, kernel
 from openbook.corpus.extract.tables import TAG
 
 MOST_SPANS = 2000
@@ -22,9 +15,9 @@ DEEPEST = 256
 AT, START, BLOCK_COUNT, NODE_COUNT, SPAN_COUNT, HEIGHT = range(6)
 LINK_HEIGHT, LINK_FROM, LINK_WIDTH, LINKS, CODE, BREAKS, SLOTS = range(6, 13)
 
-# Rows of `blocks` and of `nodes`.
-BLOCK_START, BLOCK_END, BLOCK_NODE, BLOCK_WIDTH, BLOCK_LINK_WIDTH, BLOCK_LINKS = range(6)
-NODE_TAG, NODE_PARENT, NODE_FIRST, NODE_LAST, NODE_BITS, NODE_FLAGS, NODE_SIGNATURE = range(7)
+# What stands in the row of a block and of a node.
+BLOCK_START, BLOCK_END, BLOCK_NODE, BLOCK_WIDTH, BLOCK_LINK_WIDTH, BLOCK_LINKS, BLOCK_COLUMNS = range(7)
+NODE_TAG, NODE_PARENT, NODE_FIRST, NODE_LAST, NODE_BITS, NODE_FLAGS, NODE_SIGNATURE, NODE_COLUMNS = range(8)
 
 COMMENT = 63  # its place in `never_ends`
 
@@ -34,14 +27,21 @@ _H1, _H6, _CAPTION, _TFOOT, _LISTING, _XMP = (TAG[name] for name in "h1 h6 capti
 
 
 class Building(NamedTuple):
-    raw: type_bytes
-    text: type_bytes
-    blocks: type_ints
-    nodes: type_ints
-    spans: type_ints
-    stack: type_ints
-    state: type_ints
-    never_ends: type_bytes  # elements of which an end tag was looked for in vain: never looked for again
+    raw: pointer_bytes
+    size: int
+    text: pointer_bytes
+    blocks: pointer_ints
+    most_blocks: int
+    nodes: pointer_ints
+    most_nodes: int
+    spans: pointer_ints
+    stack: pointer_ints
+    state: pointer_ints
+    never_ends: pointer_ints  # elements of which an end tag was looked for in vain: never looked for again
+    memory: pointer_ints  # classes seen, see `remembered_bits`
+    elements: Lookup
+    words: Lookup
+    windows: pointer_ints
 
 
 @kernel
@@ -50,10 +50,10 @@ def keeps_space(tag: int) -> bool:
 
 
 @kernel
-def add_text(page: Building, i: int, end: int, windows: type_ints) -> None:
+def add_text(page: Building, i: int, end: int) -> None:
     state = page.state
     before = state[AT]
-    state[AT] = put_text(page.raw, i, end, page.text, before, state[START], state[CODE] > 0, windows)
+    state[AT] = put_text(page.raw, i, end, page.text, before, state[START], state[CODE] > 0, page.windows)
     if state[AT] > before and not (state[AT] == before + 1 and is_space(page.text[before])):
         state[BREAKS] = 0
 
@@ -92,22 +92,22 @@ def start_link(page: Building) -> None:
 @kernel
 def end_block(page: Building) -> None:
     """The text since the last end becomes a block, if it is more than blanks."""
-    state, blocks = page.state, page.blocks
+    state = page.state
     state[BREAKS] = 0
     start, end = state[START], state[AT]
     while end > start and is_space(page.text[end - 1]):
         end -= 1
     if end == start:
         return
-    k = state[BLOCK_COUNT]
-    if k < blocks.shape[1]:
+    if state[BLOCK_COUNT] < page.most_blocks:
         inside = state[LINK_HEIGHT] > 0
         linked = text_width(page.text, max(state[LINK_FROM], start), end) if inside else 0
-        blocks[BLOCK_START, k], blocks[BLOCK_END, k] = start, end
-        blocks[BLOCK_NODE, k] = page.stack[state[HEIGHT] - 1]
-        blocks[BLOCK_WIDTH, k] = text_width(page.text, start, end)
-        blocks[BLOCK_LINK_WIDTH, k] = state[LINK_WIDTH] + linked
-        blocks[BLOCK_LINKS, k] = state[LINKS]
+        blocks, row = page.blocks, BLOCK_COLUMNS * state[BLOCK_COUNT]
+        blocks[row + BLOCK_START], blocks[row + BLOCK_END] = start, end
+        blocks[row + BLOCK_NODE] = page.stack[state[HEIGHT] - 1]
+        blocks[row + BLOCK_WIDTH] = text_width(page.text, start, end)
+        blocks[row + BLOCK_LINK_WIDTH] = state[LINK_WIDTH] + linked
+        blocks[row + BLOCK_LINKS] = state[LINKS]
         state[BLOCK_COUNT] += 1
     else:
         state[AT] = start  # more blocks than a page may have: the text is dropped
@@ -121,9 +121,9 @@ def leave(page: Building, height: int) -> None:
     state, nodes = page.state, page.nodes
     while state[HEIGHT] > height:
         state[HEIGHT] -= 1
-        node = page.stack[state[HEIGHT]]
-        nodes[NODE_LAST, node] = state[BLOCK_COUNT]
-        state[CODE] -= keeps_space(nodes[NODE_TAG, node])
+        row = NODE_COLUMNS * page.stack[state[HEIGHT]]
+        nodes[row + NODE_LAST] = state[BLOCK_COUNT]
+        state[CODE] -= keeps_space(nodes[row + NODE_TAG])
     if state[LINK_HEIGHT] > height:
         state[LINK_HEIGHT] = 0
 
@@ -134,7 +134,7 @@ def end_element(page: Building, number: int) -> None:
     if number == _BODY or number == _HTML:
         return
     for level in range(page.state[HEIGHT] - 1, 0, -1):
-        tag = page.nodes[NODE_TAG, page.stack[level]]
+        tag = page.nodes[NODE_COLUMNS * page.stack[level] + NODE_TAG]
         if tag == number or _H1 <= tag <= _H6 and _H1 <= number <= _H6:
             leave(page, level)
             return
@@ -163,21 +163,22 @@ def start_element(page: Building, number: int, bits: int, flags: int, signature:
     state, nodes = page.state, page.nodes
     target = state[HEIGHT]
     for level in range(state[HEIGHT] - 1, 0, -1):
-        answer = implied_end(number, nodes[NODE_TAG, page.stack[level]])
+        answer = implied_end(number, nodes[NODE_COLUMNS * page.stack[level] + NODE_TAG])
         if answer == 1:
             target = level
         if answer < 0 or answer == 1 and not _CAPTION <= number <= _TR:
             break
     leave(page, target)
     node = state[NODE_COUNT]
-    if state[HEIGHT] >= DEEPEST or node >= nodes.shape[1]:
+    if state[HEIGHT] >= DEEPEST or node >= page.most_nodes:
         return
-    nodes[NODE_TAG, node] = number
-    nodes[NODE_PARENT, node] = page.stack[state[HEIGHT] - 1]
-    nodes[NODE_FIRST, node] = state[BLOCK_COUNT]
-    nodes[NODE_BITS, node] = 0 if number == _HTML or number == _BODY else bits
-    nodes[NODE_FLAGS, node] = flags
-    nodes[NODE_SIGNATURE, node] = signature
+    row = NODE_COLUMNS * node
+    nodes[row + NODE_TAG] = number
+    nodes[row + NODE_PARENT] = page.stack[state[HEIGHT] - 1]
+    nodes[row + NODE_FIRST] = state[BLOCK_COUNT]
+    nodes[row + NODE_BITS] = 0 if number == _HTML or number == _BODY else bits
+    nodes[row + NODE_FLAGS] = flags
+    nodes[row + NODE_SIGNATURE] = signature
     page.stack[state[HEIGHT]] = node
     state[HEIGHT] += 1
     state[NODE_COUNT] += 1
@@ -186,22 +187,22 @@ def start_element(page: Building, number: int, bits: int, flags: int, signature:
 
 @kernel
 def add_span(page: Building, kind: int, start: int, end: int) -> None:
-    place = page.state[SPAN_COUNT]
-    if place < MOST_SPANS:
-        page.spans[place, 0], page.spans[place, 1], page.spans[place, 2] = kind, start, end
+    row = 3 * page.state[SPAN_COUNT]
+    if row < 3 * MOST_SPANS:
+        page.spans[row], page.spans[row + 1], page.spans[row + 2] = kind, start, end
         page.state[SPAN_COUNT] += 1
 
 
 @kernel
 def after_declaration(page: Building, i: int) -> int:
     """Position behind a comment, doctype or the like, whose `!` or `?` stands at `i`."""
-    raw = page.raw
-    if i + 2 < raw.size and raw[i + 1] == 45 and raw[i + 2] == 45 and not page.never_ends[COMMENT]:
-        behind = find_comment_end(raw, i + 3)
+    raw, size = page.raw, page.size
+    if i + 2 < size and raw[i + 1] == 45 and raw[i + 2] == 45 and not page.never_ends[COMMENT]:
+        behind = find_comment_end(raw, size, i + 3)
         if behind >= 0:
             return behind
         page.never_ends[COMMENT] = 1
-    return after_tag(raw, i)
+    return after_tag(raw, size, i)
 
 
 @kernel
@@ -209,7 +210,7 @@ def content_end(page: Building, i: int, name: int, name_end: int, nested: bool, 
     """Position of the end tag of an element that is skipped whole, -1 if it has none."""
     if page.never_ends[place]:
         return -1
-    behind = find_end_tag(page.raw, i, page.raw.size, name, name_end, nested)
+    behind = find_end_tag(page.raw, page.size, i, page.size, name, name_end, nested)
     if behind < 0:
         page.never_ends[place] = 1
     return behind

@@ -2,14 +2,22 @@
 
 import numpy as np
 
-from openbook.corpus.extract.scan import is_letter, is_space, kernel, type_bytes, type_ints
+from openbook.corpus.extract.pointers import (
+    below_64,
+    copy_64,
+    equal_64,
+    lowest_bit,
+    pointer_bytes,
+    pointer_ints,
+)
+from openbook.corpus.extract.scan import is_letter, is_space, kernel
 
 # What &#128; .. &#159; mean on the web: the windows-1252 characters.
 WINDOWS = np.array([ord(bytes([b]).decode("windows-1252", "ignore") or "\0") for b in range(0x80, 0xA0)], np.int64)
 
 
 @kernel
-def numeric_reference(raw: type_bytes, i: int, end: int) -> tuple[int, int]:
+def numeric_reference(raw: pointer_bytes, i: int, end: int) -> tuple[int, int]:
     """(code point, position behind) of `&#...;` at `i`; (-1, i) if it is none, (0, behind) if it stands for nothing."""
     at = i + 2
     hexadecimal = at < end and (raw[at] | 32) == 120
@@ -36,7 +44,7 @@ def numeric_reference(raw: type_bytes, i: int, end: int) -> tuple[int, int]:
 
 
 @kernel
-def put_code(out: type_bytes, at: int, code: int) -> int:
+def put_code(out: pointer_bytes, at: int, code: int) -> int:
     """Writes one code point >= 128 as UTF-8; returns the position behind."""
     if code < 0x800:
         out[at], out[at + 1] = 0xC0 | code >> 6, 0x80 | code & 63
@@ -50,7 +58,7 @@ def put_code(out: type_bytes, at: int, code: int) -> int:
 
 
 @kernel
-def next_character(raw: type_bytes, i: int, end: int, windows: type_ints) -> tuple[int, int]:
+def next_character(raw: pointer_bytes, i: int, end: int, windows: pointer_ints) -> tuple[int, int]:
     """(code point, position behind) at `i`; the code is -1 for what is copied as it stands."""
     byte = int(raw[i])
     if byte == 38:
@@ -79,26 +87,40 @@ def next_character(raw: type_bytes, i: int, end: int, windows: type_ints) -> tup
 
 
 @kernel
+def plain_run(raw: pointer_bytes, i: int, end: int, after_space: bool) -> int:
+    """How many of the next 64 bytes up to `end` are copied as they stand: all but controls, references, a space after
+    another, and the first bytes of the signs that next_character knows."""
+    spaces = equal_64(raw, i, 32)
+    odd = below_64(raw, i, 32) | equal_64(raw, i, 38) | equal_64(raw, i, 0xC2) | equal_64(raw, i, 0xE2)
+    odd |= equal_64(raw, i, 0xEF) | spaces & (spaces << 1 | after_space)
+    return min(lowest_bit(odd), end - i)
+
+
+@kernel
 def put_text(
-    raw: type_bytes, i: int, end: int, out: type_bytes, at: int, start: int, keep: bool, windows: type_ints
+    raw: pointer_bytes, i: int, end: int, out: pointer_bytes, at: int, start: int, keep: bool, windows: pointer_ints
 ) -> int:
     """Copies [i, end) to `out` from `at`; folds white space unless `keep`. `start` is where the block began."""
     while i < end:
-        byte = raw[i]
-        if 32 < byte < 0x7F and byte != 38:  # most of all characters, on the shortest way
-            out[at] = byte
-            at += 1
-            i += 1
-            continue
+        if not keep:
+            run = plain_run(raw, i, end, at == start or is_space(out[at - 1]))
+            if run > 0:  # most of all text
+                copy_64(out, at, raw, i)
+                at += run
+                i += run
+                continue
         code, behind = next_character(raw, i, end, windows)
         if is_space(code) or code == 0xA0 or 0x2000 <= code <= 0x200A or code in (0x2028, 0x2029, 0x202F):
             if keep:
                 if code != 13:
                     out[at] = code if code < 0x80 else 32
                     at += 1
-            elif at > start and not is_space(out[at - 1]):
-                out[at] = 32
-                at += 1
+            else:
+                if at > start and not is_space(out[at - 1]):
+                    out[at] = 32
+                    at += 1
+                while behind < end and is_space(raw[behind]):
+                    behind += 1
         elif code >= 0x80:
             if not (code < 0xA0 or code in (0xAD, 0x200B, 0xFEFF)):
                 at = put_code(out, at, code)
@@ -114,7 +136,7 @@ def put_text(
 
 
 @kernel
-def text_width(text: type_bytes, start: int, end: int) -> int:
+def text_width(text: pointer_bytes, start: int, end: int) -> int:
     """Characters in [start, end), those of the wide scripts (Chinese, Japanese, Korean) counted twice; a named
     reference counts once."""
     width = 0

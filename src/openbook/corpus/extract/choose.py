@@ -3,7 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from openbook.corpus.extract.reader import Blocks, Nodes
+from openbook.corpus.extract.building import (
+    BLOCK_COLUMNS,
+    BLOCK_LINK_WIDTH,
+    BLOCK_NODE,
+    BLOCK_WIDTH,
+    NODE_COLUMNS,
+    NODE_PARENT,
+    NODE_TAG,
+)
+from openbook.corpus.extract.pointers import address, hold, pointer_bytes, pointer_floats, pointer_ints
+from openbook.corpus.extract.reader import Blocks, Nodes, block_table, node_table
 from openbook.corpus.extract.scan import kernel, type_ints
 from openbook.corpus.extract.tables import TAG
 
@@ -24,91 +34,97 @@ _IS_WHOLE[[TAG[name] for name in ("table", "ul", "ol", "dl")]] = True
 
 @kernel
 def keep_wholes(
-    kept: NDArray[np.bool_],
-    heading: NDArray[np.bool_],
-    chances: NDArray[np.float64],
-    node_of: type_ints,
-    width: type_ints,
-    link_width: type_ints,
-    tag: type_ints,
-    parent: type_ints,
-    is_whole: NDArray[np.bool_],
+    kept: pointer_bytes,
+    heading: pointer_bytes,
+    chances: pointer_floats,
+    blocks: pointer_ints,
+    count: int,
+    nodes: pointer_ints,
+    node_count: int,
 ) -> None:
     """Adds to `kept` the blocks of tables and lists that are likely as a whole, each in its innermost one."""
-    whole = np.zeros(tag.size, np.int64)
-    for node in range(1, tag.size):
-        whole[node] = node if is_whole[tag[node]] else whole[parent[node]]
-    sums = np.zeros((4, tag.size))
-    first, last = np.full(tag.size, -1, np.int64), np.zeros(tag.size, np.int64)
-    for k in range(kept.size):
-        at = whole[node_of[k]]
+    ints, reals = np.empty(5 * node_count, np.int64), np.zeros(node_count)
+    whole, first, last = address(ints), address(ints[node_count:]), address(ints[2 * node_count :])
+    characters, links, likely = address(ints[3 * node_count :]), address(ints[4 * node_count :]), address(reals)
+    for node in range(node_count):
+        row = NODE_COLUMNS * node
+        whole[node] = (node if _IS_WHOLE[nodes[row + NODE_TAG]] else whole[nodes[row + NODE_PARENT]]) if node else 0
+        first[node], last[node], characters[node], links[node] = -1, 0, 0, 0
+    held = np.zeros(node_count, np.int64)
+    for k in range(count):
+        row = BLOCK_COLUMNS * k
+        at = whole[blocks[row + BLOCK_NODE]]
         first[at] = k if first[at] < 0 else first[at]
         last[at] = k
-        sums[0, at] += 1
-        sums[1, at] += width[k]
-        sums[2, at] += link_width[k]
-        sums[3, at] += chances[k]
-    for at in range(1, tag.size):
-        count, characters, links, likely = sums[:, at]
-        if count == 0 or links > WHOLE_LINKS * characters or characters > SHORT_ENTRY * count:
+        held[at] += 1
+        characters[at] += blocks[row + BLOCK_WIDTH]
+        links[at] += blocks[row + BLOCK_LINK_WIDTH]
+        likely[at] += chances[k]
+    for at in range(1, node_count):
+        number = held[at]
+        if number == 0 or links[at] > WHOLE_LINKS * characters[at] or characters[at] > SHORT_ENTRY * number:
             continue
         before, after = first[at] - 1, last[at] + 1
         while before >= 0 and heading[before] and not kept[before]:
             before -= 1
-        while after < kept.size and heading[after] and not kept[after]:
+        while after < count and heading[after] and not kept[after]:
             after += 1
-        enclosed = before >= 0 and after < kept.size and kept[before] and kept[after]
-        if likely >= count * (ENCLOSED_BAR if enclosed else WHOLE_BAR):
+        enclosed = before >= 0 and after < count and kept[before] and kept[after]
+        if likely[at] >= number * (ENCLOSED_BAR if enclosed else WHOLE_BAR):
             for k in range(first[at], last[at] + 1):
-                kept[k] |= whole[node_of[k]] == at
+                kept[k] |= whole[blocks[BLOCK_COLUMNS * k + BLOCK_NODE]] == at
+    hold(ints)
+    hold(reals)
 
 
 @kernel
-def above_bar(chances: NDArray[np.float64], width: type_ints, running: int) -> NDArray[np.bool_]:
+def keep_above_bar(kept: pointer_bytes, chances: pointer_floats, blocks: pointer_ints, count: int) -> None:
     """The blocks that reach the highest bar under which the page keeps enough text."""
+    running, most = 0, 0.0
+    for k in range(count):
+        running += blocks[BLOCK_COLUMNS * k + BLOCK_WIDTH] - blocks[BLOCK_COLUMNS * k + BLOCK_LINK_WIDTH]
+        most = max(most, chances[k])
     enough = min(float(ENOUGH), ENOUGH_SHARE * running)
-    kept = np.zeros(chances.size, np.bool_)
     for number in range(len(BARS) + 1):
-        bar = BARS[number] if number < len(BARS) else chances.max()
+        bar = BARS[number] if number < len(BARS) else most
         held = 0
-        for k in range(chances.size):
+        for k in range(count):
             kept[k] = chances[k] >= bar
-            held += width[k] if kept[k] else 0
+            held += blocks[BLOCK_COLUMNS * k + BLOCK_WIDTH] if kept[k] else 0
         if held > enough:
             break
-    return kept
 
 
 @kernel
-def choose_blocks(
-    chances: NDArray[np.float64],
-    node_of: type_ints,
-    width: type_ints,
-    link_width: type_ints,
-    tag: type_ints,
-    parent: type_ints,
-    is_whole: NDArray[np.bool_],
-) -> type_ints:
-    count = chances.size
-    running = 0
+def choose_blocks(likely: NDArray[np.float64], block_rows: type_ints, node_rows: type_ints) -> type_ints:
+    """Numbers of the kept blocks, in the order of the page; a page with blocks keeps at least the likeliest."""
+    count = likely.size
+    marks = np.zeros((3, count), np.uint8)
+    kept, heading, bridge = address(marks), address(marks[1]), address(marks[2])
+    chances, blocks, nodes = address(likely), address(block_rows), address(node_rows)
+    keep_above_bar(kept, chances, blocks, count)
     for k in range(count):
-        running += width[k] - link_width[k]
-    kept = above_bar(chances, width, running)
-    heading = np.zeros(count, np.bool_)
-    bridge = np.zeros(count, np.bool_)
-    for k in range(count):
-        node = node_of[k]
-        heading[k] = _H1 <= tag[node] <= _H6 and chances[k] >= HEADING_BAR and 2 * link_width[k] < width[k]
+        row = BLOCK_COLUMNS * k
+        node = NODE_COLUMNS * blocks[row + BLOCK_NODE]
+        if _H1 <= nodes[node + NODE_TAG] <= _H6 and chances[k] >= HEADING_BAR:
+            heading[k] = 2 * blocks[row + BLOCK_LINK_WIDTH] < blocks[row + BLOCK_WIDTH]
         if 0 < k < count - 1 and kept[k - 1] and kept[k + 1] and chances[k] >= BRIDGE_BAR:
-            bridge[k] = parent[node_of[k - 1]] == parent[node] == parent[node_of[k + 1]]
-    kept |= bridge
-    keep_wholes(kept, heading, chances, node_of, width, link_width, tag, parent, is_whole)
+            before, after = blocks[row - BLOCK_COLUMNS + BLOCK_NODE], blocks[row + BLOCK_COLUMNS + BLOCK_NODE]
+            parent = nodes[node + NODE_PARENT]
+            bridge[k] = nodes[NODE_COLUMNS * before + NODE_PARENT] == parent
+            bridge[k] &= nodes[NODE_COLUMNS * after + NODE_PARENT] == parent
+    for k in range(count):
+        kept[k] |= bridge[k]
+    keep_wholes(kept, heading, chances, blocks, count, nodes, node_rows.shape[0])
     for _ in range(2):  # a heading above a heading above text
         for k in range(count - 1):
             kept[k] |= heading[k] and kept[k + 1]
-    return np.flatnonzero(kept)
+    hold(likely)
+    hold(block_rows)
+    hold(node_rows)
+    return np.flatnonzero(marks[0])
 
 
 def choose(blocks: Blocks, nodes: Nodes, chances: NDArray[np.float64]) -> type_ints:
-    """Numbers of the kept blocks, in the order of the page; a page with blocks keeps at least the likeliest."""
-    return choose_blocks(chances, blocks.node, blocks.width, blocks.link_width, nodes.tag, nodes.parent, _IS_WHOLE)
+    """Numbers of the kept blocks, in the order of the page."""
+    return choose_blocks(chances, block_table(blocks), node_table(nodes))

@@ -5,7 +5,11 @@ Order of trust: byte order mark, valid UTF-8, HTTP header, declaration in the pa
 import codecs
 import re
 
+import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+from openbook.corpus.extract.pointers import above_ascii_64, address, equal_64, hold, lowest_bit
+from openbook.corpus.extract.scan import kernel, type_bytes
 
 MOST_BYTES = 8 << 20
 DECLARATION_BYTES = 4096
@@ -38,9 +42,59 @@ def declared(body: bytes) -> str | None:
     return "utf-8" if encoding and encoding.startswith("utf-16") else encoding
 
 
+@kernel
+def is_utf8(body: type_bytes) -> bool:
+    """Whether the bytes are well-formed UTF-8 (The Unicode Standard, table 3-7)."""
+    raw, i, size = address(body), 0, body.size
+    while i < size:
+        if i + 64 <= size:
+            others = above_ascii_64(raw, i)
+            i += lowest_bit(others)
+            if others == 0:
+                continue
+        first, least, most, more = np.int64(raw[i]), 0x80, 0xBF, 1
+        if first < 0x80:
+            i += 1
+            continue
+        if first < 0xC2 or first > 0xF4:
+            return False
+        if first >= 0xE0:
+            more = 2 if first < 0xF0 else 3
+            if first == 0xE0 or first == 0xF0:
+                least = 0xA0 if first == 0xE0 else 0x90
+            elif first == 0xED or first == 0xF4:
+                most = 0x9F if first == 0xED else 0x8F
+        if i + more >= size or not least <= raw[i + 1] <= most:
+            return False
+        for place in range(i + 2, i + more + 1):
+            if not 0x80 <= raw[place] <= 0xBF:
+                return False
+        i += more + 1
+    hold(body)
+    return True
+
+
+@kernel
+def has_shift(body: type_bytes) -> bool:
+    """Whether `~{` stands in it, which shifts to Chinese in the encoding HZ."""
+    raw, i = address(body), 0
+    while i + 64 < body.size:
+        if equal_64(raw, i, 126) & equal_64(raw, i + 1, 123) != 0:
+            return True
+        i += 64
+    while i + 1 < body.size:
+        if raw[i] == 126 and raw[i + 1] == 123:
+            return True
+        i += 1
+    hold(body)
+    return False
+
+
 def unmarked_utf16(body: bytes) -> str | None:
     """UTF-16 of mostly ASCII text without a mark: every other byte is zero."""
     sample = body[:1024]
+    if b"\0" not in sample:
+        return None
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) * 3 < len(sample) or min(even, odd) * 8 > max(even, odd):
         return None
@@ -69,15 +123,13 @@ def to_utf8(body: bytes, charset: str | None = None) -> bytes:
     unmarked = unmarked_utf16(body)
     if unmarked:
         return recode(body, unmarked)
-    if b"\x1b" in body or b"~{" in body:
+    if b"\x1b" in body or b"~" in body and has_shift(np.frombuffer(body, np.uint8)):
         for claim in _claims(body, charset):
             if claim in _ESCAPED:
                 return recode(body, claim)
-    try:
-        body.decode("utf-8")
+    if is_utf8(np.frombuffer(body, np.uint8)):
         return body
-    except UnicodeDecodeError:
-        text = body.decode("utf-8", "replace")
+    text = body.decode("utf-8", "replace")
     claims = _claims(body, charset)
     broken = broken_share(text)
     if broken <= (BROKEN_DECLARED if "utf-8" in claims[:1] else BROKEN_UNASKED):

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from openbook.corpus.extract.context import SECOND_NAMES, second_rows
+from openbook.corpus.extract.pointers import LANES, address, hold, lowest_bit, strike_out
 from openbook.corpus.extract.scan import kernel, type_ints
 from openbook.corpus.extract.surroundings import type_floats
 
@@ -29,55 +30,52 @@ def logistic(score: float) -> float:
     return 1.0 / (1.0 + power)
 
 
-_PLACES = np.zeros(32, np.int64)
-for _place in range(32):
-    _PLACES[(0x077CB531 << _place & 0xFFFFFFFF) >> 27] = _place
+class Trees(NamedTuple):
+    """The tests of tree t are those from `starts[t]` to `starts[t + 1]`: a row whose feature, one of those `used`, is
+    more than `threshold` comes to none of the leaves that `without` lacks. `leaves[t]`: what each leaf, from the left,
+    adds."""
+
+    used: type_ints
+    starts: type_ints
+    feature: type_ints
+    threshold: type_floats
+    without: NDArray[np.int32]
+    leaves: type_floats
 
 
 @kernel
-def lowest_bit(bits: int) -> int:
-    """Place of the lowest bit that is set, without a branch: the lowest bit times a de Bruijn sequence (Leiserson,
-    Prokop and Randall 1998)."""
-    return _PLACES[((bits & -bits) * 0x077CB531 & 0xFFFFFFFF) >> 27]
-
-
-@kernel
-def evaluate(
-    columns: type_floats,
-    starts: type_ints,
-    feature: NDArray[np.int16],
-    threshold: type_floats,
-    without: NDArray[np.int32],
-    leaves: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """Every test of a tree is made for all rows at once and strikes out the leaves that it rules out; the first leaf
+def evaluate(rows: type_floats, trees: Trees) -> NDArray[np.float64]:
+    """Every test of a tree is made for LANES rows at once and strikes out the leaves that it rules out; the first leaf
     left is the tree's answer (Lucchese et al. 2015, QuickScorer). No branch depends on a row, so it runs in vectors."""
-    count = columns.shape[1]
+    count, width = rows.shape
     scores = np.zeros(count)
-    left = np.empty(count, np.int32)
-    for tree in range(starts.size - 1):
-        left[:] = -1
-        for node in range(starts[tree], starts[tree + 1]):
-            column, bound, mask = columns[feature[node]], threshold[node], without[node]
-            for k in range(count):
-                left[k] &= mask if column[k] > bound else np.int32(-1)
-        for k in range(count):
-            scores[k] += leaves[tree, lowest_bit(left[k])]
+    lanes = np.zeros((trees.used.size, LANES), np.float32)
+    still = np.empty(LANES, np.int32)
+    table, score = address(rows), address(scores)
+    columns, left = address(lanes), address(still)
+    used, starts, feature = address(trees.used), address(trees.starts), address(trees.feature)
+    threshold, without, leaves = address(trees.threshold), address(trees.without), address(trees.leaves)
+    for first in range(0, count, LANES):
+        many = min(LANES, count - first)
+        for k in range(many):
+            row = width * (first + k)
+            for place in range(trees.used.size):
+                columns[LANES * place + k] = table[row + used[place]]
+        for tree in range(trees.starts.size - 1):
+            strike_out(left, columns, feature, threshold, without, starts[tree], starts[tree + 1])
+            for k in range(many):
+                score[first + k] += leaves[MOST_LEAVES * tree + lowest_bit(left[k])]
     for k in range(count):
-        scores[k] = logistic(scores[k])
+        score[k] = logistic(score[k])
+    hold(lanes)
+    hold(still)
+    hold(rows)
     return scores
 
 
 @dataclass(frozen=True)
 class Forest:
-    """The tests of tree t are those from `starts[t]` to `starts[t + 1]`: a row whose `feature` is more than `threshold`
-    comes to none of the leaves that `without` lacks. `leaves[t]`: what each leaf, from the left, adds."""
-
-    starts: type_ints
-    feature: NDArray[np.int16]
-    threshold: type_floats
-    without: NDArray[np.int32]
-    leaves: NDArray[np.float32]
+    trees: Trees
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Forest":
@@ -99,17 +97,29 @@ class Forest:
             place(tree, number, 0)
             starts.append(len(tests))
         feature, threshold, without = zip(*tests, strict=True)
+        used = sorted(set(feature))
         return cls(
-            np.array(starts, np.int64),
-            np.array(feature, np.int16),
-            np.array(threshold, np.float32),
-            np.array(without, np.int32),
-            leaves,
+            Trees(
+                np.array(used, np.int64),
+                np.array(starts, np.int64),
+                np.array([used.index(name) for name in feature], np.int64),
+                np.array(threshold, np.float32),
+                np.array(without, np.int32),
+                leaves,
+            )
         )
 
     def chances(self, rows: type_floats) -> NDArray[np.float64]:
-        columns = np.ascontiguousarray(rows.T)
-        return evaluate(columns, self.starts, self.feature, self.threshold, self.without, self.leaves)
+        return evaluate(np.ascontiguousarray(rows), self.trees)
+
+
+@kernel
+def judge_rows(rows: type_floats, first: Trees, second: Trees) -> NDArray[np.float64]:
+    chances = evaluate(second_rows(rows, evaluate(rows, first)), second)
+    for k in range(chances.size):
+        if rows[k, _CONSENT] < LARGEST_CONSENT:
+            chances[k] = 0.0
+    return chances
 
 
 @dataclass(frozen=True)
@@ -125,9 +135,7 @@ class Judge:
 
     def chances(self, rows: type_floats) -> NDArray[np.float64]:
         """The chance of each row's block to be main text."""
-        chances = self.second.chances(second_rows(rows, self.first.chances(rows)))
-        chances[rows[:, _CONSENT] < LARGEST_CONSENT] = 0.0
-        return chances
+        return judge_rows(np.ascontiguousarray(rows), self.first.trees, self.second.trees)
 
 
 @cache

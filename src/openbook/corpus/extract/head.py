@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from openbook.corpus.extract.dates import iso_date, url_date
 from openbook.corpus.extract.linked_data import LinkedData
-from openbook.corpus.extract.notices import notices
+from openbook.corpus.extract.notices import HOST, around, notices
 from openbook.corpus.extract.reader import SPAN_JSON, SPAN_TITLE
 from openbook.corpus.extract.scan import type_ints
 from openbook.corpus.robots import AGENTS
@@ -92,7 +92,8 @@ def _first(values: dict[str, str], names: Sequence[str]) -> Iterator[str]:
     return (values[name] for name in names if values.get(name))
 
 
-def read_head(raw: bytes, spans: type_ints, url: str) -> Head:
+def read_head(raw: bytes, spans: type_ints, signs: int, url: str) -> Head:
+    """`spans` as `reader.read` gives them, `signs` as `notices.signs_of` does."""
     head = Head()
     values: dict[str, str] = {}
     times: list[str] = []
@@ -134,9 +135,11 @@ def read_head(raw: bytes, spans: type_ints, url: str) -> Head:
             for wanted in ("license", "licence", "tdm-policy", "tdm-reservation"):
                 if wanted in relation:
                     head.signals.append((f"rel={wanted}", clean(found["href"])))
-    if b"creativecommons.org/" in raw:
-        head.signals += [("link creativecommons", link.decode()) for link in dict.fromkeys(_COMMONS.findall(raw))][:8]
-    head.signals += [*linked.signals, *notices(raw)]
+    if signs & HOST:
+        places = around(raw, (b"creativecommons.org/",))
+        links = dict.fromkeys(link for start, end in places for link in _COMMONS.findall(raw, start, end))
+        head.signals += [("link creativecommons", link.decode()) for link in links][:8]
+    head.signals += [*linked.signals, *notices(raw, signs)]
     head.signals = list(dict.fromkeys(head.signals))
     head.title = next(_first(values, _TITLES), None) or linked.headline or page_title or None
     dates = [*_first(values, _DATES[:4]), *([linked.date] if linked.date else []), *_first(values, _DATES[4:]), *times]

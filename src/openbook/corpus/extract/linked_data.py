@@ -23,7 +23,10 @@ def parse(source: bytes) -> Any:
     """The JSON of a script element, or None; comment wrappers and raw control characters are forgiven."""
     if len(source) > MOST_BYTES:
         return None
-    source = _WRAPPING.sub(b"", source).strip()
+    try:
+        return orjson.loads(source.strip())
+    except orjson.JSONDecodeError:
+        source = _WRAPPING.sub(b"", source).strip()
     try:
         return orjson.loads(source)
     except orjson.JSONDecodeError:

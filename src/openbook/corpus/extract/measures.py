@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from openbook.corpus.extract.scan import FNV_MASK, FNV_PRIME, FNV_START, is_space, kernel, type_bytes, type_ints
+from openbook.corpus.extract.pointers import below_64, equal_64, lowest_bit, pointer_bytes, pointer_ints, word_at
+from openbook.corpus.extract.scan import FNV_MASK, FNV_START, is_space, kernel
 
 OTHER, ENDS, TRAILS, CLOSES, MARKS = range(5)
+_FACTOR = 0x100000001B3
+"""FNV's prime for 64 bits."""
 COUNTS = ("ends", "digits", "marks", "lines", "ends_well")
 
 
@@ -36,54 +39,72 @@ def other_sign(first: int, second: int, third: int) -> tuple[int, int]:
 
 
 @kernel
-def count_signs(text: type_bytes, start: int, end: int, counts: type_ints) -> int:
-    """Fills `counts` in the order of COUNTS and returns a hash of the text.
+def hash_text(text: pointer_bytes, start: int, end: int) -> int:
+    """32 bits of a hash, eight bytes a step, as in FNV."""
+    value = FNV_START
+    i = start
+    while i + 8 <= end:
+        value = (value ^ word_at(text, i)) * _FACTOR
+        value ^= value >> 29
+        i += 8
+    rest = word_at(text, i) & ((1 << 8 * (end - i)) - 1)
+    value = (value ^ rest) * _FACTOR ^ (end - start)
+    return (value ^ value >> 32) & FNV_MASK
+
+
+@kernel
+def telling(text: pointer_bytes, i: int) -> int:
+    """Bit j says whether the sign at i + j may count: below A but no space, `|`, or the first byte of another sign."""
+    bits = below_64(text, i, 65) & ~equal_64(text, i, 32) | equal_64(text, i, 124)
+    bits |= equal_64(text, i, 0xC2) | equal_64(text, i, 0xD6) | equal_64(text, i, 0xD8) | equal_64(text, i, 0xDB)
+    return bits | equal_64(text, i, 0xE0) | equal_64(text, i, 0xE2) | equal_64(text, i, 0xE3) | equal_64(text, i, 0xEF)
+
+
+@kernel
+def count_signs(text: pointer_bytes, start: int, end: int, counts: pointer_ints) -> None:
+    """Fills `counts` in the order of COUNTS.
 
     ends: `.` `!` `?` and their kin before a blank or the end; marks: | © » › @ / and the like; ends_well: the last
     sign closes a sentence or a colon does."""
-    counts[:] = 0
     ends, digits, marks, lines = 0, 0, 0, 0
-    value = np.int64(FNV_START)
     last_end = -1
-    i = start
-    while i < end:
-        byte = np.int64(text[i])
-        value = ((value ^ byte) * FNV_PRIME) & FNV_MASK
-        if is_space(byte):
+    for block in range(start, end, 64):
+        bits = telling(text, block)
+        while bits != 0:
+            i = block + lowest_bit(bits)
+            bits &= bits - 1
+            if i >= end:
+                break
+            byte = np.int64(text[i])
             if byte == 10:
                 lines += 1
-            i += 1
-            continue
-        if byte < 0x80:
-            if byte == 46 or byte == 33 or byte == 63 or byte == 58 or byte == 59:
+            elif 48 <= byte <= 57:
+                digits += 1
+            elif byte == 46 or byte == 33 or byte == 63 or byte == 58 or byte == 59:
                 after = i + 1
                 while after < end and (text[after] == 34 or text[after] == 39 or text[after] == 41):
                     after += 1
                 if after >= end or is_space(text[after]):
                     ends += byte != 58
                     last_end = after
-            elif 48 <= byte <= 57:
-                digits += 1
             elif byte == 124 or byte == 64 or byte == 47 or byte == 62 or byte == 35 or byte == 43 or byte == 61:
                 marks += 1
-        elif i + 1 < end:
-            second = np.int64(text[i + 1])
-            third = np.int64(text[i + 2]) if i + 2 < end else 0
-            kind, size = other_sign(byte, second, third)
-            ends += kind == ENDS
-            marks += kind == MARKS
-            if kind == ENDS or kind == TRAILS or kind == CLOSES and last_end == i:
-                last_end = i + size
-        i += 1
+            elif byte >= 0x80 and i + 1 < end:
+                second = np.int64(text[i + 1])
+                third = np.int64(text[i + 2]) if i + 2 < end else 0
+                kind, size = other_sign(byte, second, third)
+                ends += kind == ENDS
+                marks += kind == MARKS
+                if kind == ENDS or kind == TRAILS or kind == CLOSES and last_end == i:
+                    last_end = i + size
     counts[0], counts[1], counts[2], counts[3], counts[4] = ends, digits, marks, lines, last_end >= end
-    return int(value)
 
 
 @kernel
-def occurs(text: type_bytes, start: int, end: int, inside: type_bytes) -> bool:
+def occurs(text: pointer_bytes, start: int, end: int, inside: pointer_bytes, inside_size: int) -> bool:
     """Whether text[start:end] stands somewhere in `inside`, byte for byte."""
     size = end - start
-    for i in range(inside.size - size + 1):
+    for i in range(inside_size - size + 1):
         if inside[i] == text[start]:
             same = True
             for j in range(1, size):

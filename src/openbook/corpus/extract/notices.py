@@ -8,9 +8,8 @@ import html
 import re
 from collections.abc import Iterator
 
-import numpy as np
-
-from openbook.corpus.extract.scan import kernel, type_bytes
+from openbook.corpus.extract.pointers import equal_64, equal_letter_64, lowest_bit, pointer_bytes
+from openbook.corpus.extract.scan import is_letter, is_space, kernel
 
 _LINK = re.compile(
     rb"""<a\b[^>]{0,500}?href\s*=\s*["']?((?:https?:)?//(?:www\.)?(?:creativecommons\.org/(?:licenses|publicdomain)/|"""
@@ -33,7 +32,9 @@ _MAY_STATE = re.compile(rb"prop(?:erty)?\s*=\s*[\"']?(?:\w{1,12}:)?licen[sc]e")
 _HOSTS = (b"creativecommons.org/", b"gnu.org/", b"opendatacommons.org/", b"mozilla.org/")
 _NAMES = (b"CC BY", b"CC-BY", b"CC0", b"Creative Commons ")
 """What the patterns above cannot do without, quickly found: most pages have none of it."""
-_LICENSE, _COMMONS, _HOST, _NAMED = 1, 2, 4, 8
+_WITH_HOST = (b"reative", b"CC", b"licenses/", b"copyleft/")
+LICENSE, HOST, NAMED = 1, 2, 4
+"""Signs that the page holds what the patterns cannot do without: a property `licen`, a host above, a name above."""
 _LA, _NU, _NS = (int.from_bytes(ending) for ending in (b"la", b"nu", b"ns"))
 _BEFORE, _BEHIND = 1000, 400
 """Bytes around it in which the patterns look."""
@@ -84,20 +85,18 @@ _ELEMENTS = (
 )
 
 
-def notices(raw: bytes) -> list[tuple[str, str]]:
-    """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
+def notices(raw: bytes, signs: int) -> list[tuple[str, str]]:
+    """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link; `signs` as
+    signs_of gives them."""
     found: list[tuple[str, str]] = []
-    signs = _signs(np.frombuffer(raw, np.uint8))
-    if signs & _LICENSE and (b"property" in raw or b"itemprop" in raw) and _MAY_STATE.search(raw.lower()):
+    if signs & LICENSE and _may_state(raw):
         links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
         found += [("property license", html.unescape(link)) for link in links[:MOST]]
-    if not signs & _COMMONS or not signs & (_HOST | _NAMED):
+    if not signs & NAMED and not (signs & HOST and any(word in raw for word in _WITH_HOST)):
         return found
-    if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
-        return found
-    for pattern, sign, marks in ((_LINK, _HOST, _HOSTS), (_NAME, _NAMED, _NAMES)):
+    for pattern, sign, marks in ((_LINK, HOST, _HOSTS), (_NAME, NAMED, _NAMES)):
         text = b"" if not signs & sign else raw.lower() if pattern is _LINK else raw
-        for match in (match for start, end in _around(text, marks) for match in pattern.finditer(raw, start, end)):
+        for match in (match for start, end in around(text, marks) for match in pattern.finditer(raw, start, end)):
             sentence = _sentence(raw, match.start(), match.end())
             if _SAYS.search(sentence) and not _PICTURE.search(sentence):
                 stated = match[1].decode("ascii", "replace") if pattern is _LINK else _short(match[0])
@@ -107,7 +106,13 @@ def notices(raw: bytes) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+def _may_state(raw: bytes) -> bool:
+    if b"property" not in raw and b"itemprop" not in raw:
+        return False
+    return _MAY_STATE.search(raw.lower()) is not None
+
+
+def around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """The stretches of the text in which one of the marks stands, in order; those that meet are one."""
     places = []
     for mark in marks:
@@ -127,30 +132,60 @@ def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
 
 
 @kernel
-def _signs(raw: type_bytes) -> int:
-    """Which of the words without which there is no notice stand in the page, in any case. In one pass, by their c and
-    g: most pages have none of them, and looking for each by itself takes as long as reading the page."""
+def is_value(raw: pointer_bytes, at: int) -> bool:
+    """Whether `property=`, `itemprop=` or a like name seems to stand before the word at a place, with or without a
+    prefix (`cc:`)."""
+    least = max(at - 14, 0)
+    at -= 1
+    while at > least and (is_letter(raw[at]) or 48 <= raw[at] <= 58 or raw[at] == 95):
+        at -= 1
+    if at > 0 and (raw[at] == 34 or raw[at] == 39):
+        at -= 1
+    while at > 0 and is_space(raw[at]):
+        at -= 1
+    if at <= 0 or raw[at] != 61:
+        return False
+    at -= 1
+    while at > 0 and is_space(raw[at]):
+        at -= 1
+    return raw[at] | 32 == 112 or raw[at] | 32 == 121
+
+
+@kernel
+def signs_of(raw: pointer_bytes, size: int) -> int:
+    """LICENSE, HOST and NAMED as far as they may hold, 64 bytes at a time: most pages have none, and looking for each
+    by itself takes as long as reading the page."""
     signs = 0
-    for i in range(1, raw.size - 2):
-        letter = raw[i] | 32
-        if letter == 99:
-            before, behind = raw[i - 1] | 32, raw[i + 1] | 32
-            if (
-                behind == 101 and before == 105 and i > 2 and (raw[i - 2] | 32) == 108 and (raw[i + 2] | 32) == 110
-            ):  # licen
-                signs |= _LICENSE | _COMMONS
-            elif behind == 114 or behind == 111:  # cr(eative), co(pyleft, mmons)
-                signs |= _COMMONS
-                if i + 8 < raw.size and behind == 114 and (raw[i + 2] | 32) == 101 and raw[i + 8] == 32:
-                    signs |= _NAMED
-            elif before == 99:
-                signs |= _COMMONS
-                if raw[i + 1] == 32 or raw[i + 1] == 45 or raw[i + 1] == 48:
-                    signs |= _NAMED
-        elif letter == 103 and raw[i + 1] == 47 and i > 5 and (raw[i - 1] | 32) == 114 and (raw[i - 2] | 32) == 111:
-            ending = (raw[i - 5] | 32) << 8 | raw[i - 4] | 32
-            if raw[i - 3] == 46 and (ending == _LA or ending == _NU or ending == _NS):  # mozilla, gnu, commons
-                signs |= _HOST
+    for i in range(0, size, 64):
+        licen = equal_letter_64(raw, i + 2, 99) & equal_letter_64(raw, i + 3, 101) & equal_letter_64(raw, i + 4, 110)
+        if licen != 0:
+            licen &= equal_letter_64(raw, i, 108) & equal_letter_64(raw, i + 1, 105)
+        while licen != 0:
+            if is_value(raw, i + lowest_bit(licen)):
+                signs |= LICENSE
+            licen &= licen - 1
+        hosts = equal_letter_64(raw, i + 2, 103) & equal_64(raw, i + 3, 47)
+        if hosts != 0:
+            hosts &= equal_letter_64(raw, i, 111) & equal_letter_64(raw, i + 1, 114)
+        while hosts != 0:
+            at = i + lowest_bit(hosts)
+            hosts &= hosts - 1
+            if at > 2 and raw[at - 1] == 46:
+                ending = (raw[at - 3] | 32) << 8 | raw[at - 2] | 32
+                if ending == _LA or ending == _NU or ending == _NS:  # mozilla, gnu, commons
+                    signs |= HOST
+        names = equal_64(raw, i, 67)
+        if names != 0:
+            names &= equal_64(raw, i + 1, 67) | equal_64(raw, i + 1, 114)
+        while names != 0:
+            at = i + lowest_bit(names)
+            names &= names - 1
+            if raw[at + 1] == 67:
+                between = raw[at + 2] == 32 or raw[at + 2] == 45
+                if raw[at + 2] == 48 or between and raw[at + 3] == 66 and raw[at + 4] == 89:
+                    signs |= NAMED
+            elif raw[at + 2] == 101 and raw[at + 8] == 32 and raw[at + 9] == 67:  # Creative C
+                signs |= NAMED
     return signs
 
 

@@ -3,16 +3,15 @@
 import re
 from dataclasses import dataclass
 
-from openbook.corpus.extract.attributes import ARTICLE_BODY
-from openbook.corpus.extract.choose import ENOUGH, choose
+import numpy as np
+
+from openbook.corpus.extract.choose import ENOUGH
 from openbook.corpus.extract.decode import MOST_BYTES, to_utf8
-from openbook.corpus.extract.features import features
 from openbook.corpus.extract.forest import judge
 from openbook.corpus.extract.head import read_head
-from openbook.corpus.extract.reader import SPAN_TITLE, Nodes, read
-from openbook.corpus.extract.render import plain, render
-from openbook.corpus.extract.scan import type_ints
-from openbook.corpus.extract.tables import TAG
+from openbook.corpus.extract.main_text import HAS_ARTICLE, HAS_ARTICLE_BODY, HAS_MAIN, Page, main_text
+from openbook.corpus.extract.reader import CONVENTIONS
+from openbook.corpus.extract.render import finish, plain
 
 _BINARY = {
     b"%PDF-": "a PDF",
@@ -22,7 +21,7 @@ _BINARY = {
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "gzip data",
 }
-LONGEST_TITLE = 500
+_STRUCTURE = {HAS_ARTICLE: "article", HAS_MAIN: "main", HAS_ARTICLE_BODY: "itemprop articleBody"}
 MOST_SCRIPTS = 100
 _WRAPPED = re.compile(rb"<script\b[^>]{0,200}text/(?:x-)?template[^>]{0,200}>(.{0,1000000}?)</script\s*>", re.I | re.S)
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n\s*")
@@ -43,13 +42,6 @@ class Extracted:
     error: str | None = None
 
 
-def title_bytes(raw: bytes, spans: type_ints) -> bytes:
-    for kind, start, end in spans.tolist():
-        if kind == SPAN_TITLE:
-            return b" ".join(raw[start : min(end, start + LONGEST_TITLE)].split())
-    return b""
-
-
 def read_again(raw: bytes) -> bytes:
     """The page with what it sets aside for browsers without scripts, or for its own scripts, put in place."""
     if raw.count(b"<script") <= MOST_SCRIPTS:
@@ -63,9 +55,9 @@ def body_text(body: str) -> str:
     return "\n\n".join(line for line in lines if line)
 
 
-def structure(nodes: Nodes) -> list[str]:
-    hints = [name for name in ("article", "main") if (nodes.tag == TAG[name]).any()]
-    return hints + ["itemprop articleBody"] * bool((nodes.flags & ARTICLE_BODY).any())
+def read_page(raw: bytes) -> Page:
+    trees = judge()
+    return main_text(np.frombuffer(raw, np.uint8), CONVENTIONS, trees.first.trees, trees.second.trees)
 
 
 def extract(body: bytes, charset: str | None = None, url: str = "") -> Extracted:
@@ -80,15 +72,12 @@ def extract(body: bytes, charset: str | None = None, url: str = "") -> Extracted
     raw = to_utf8(body, charset)
     if b"<" not in raw:
         raw = _BLANK_LINE.sub(b"<p>", raw)
-    blocks, nodes, spans = read(raw)
-    head = read_head(raw, spans, url)
-    if blocks.width.sum() - blocks.link_width.sum() < ENOUGH and (b"noscript" in raw or b"template" in raw):
-        blocks, nodes, _ = read(read_again(raw))
-    hints = head.hints + structure(nodes)
-    text = ""
-    if len(blocks.start):
-        chances = judge().chances(features(blocks, nodes, title_bytes(raw, spans)))
-        text = render(blocks, nodes, choose(blocks, nodes, chances))
+    page = read_page(raw)
+    head = read_head(raw, page.spans, page.signs, url)
+    if page.running < ENOUGH and (b"noscript" in raw or b"template" in raw):
+        page = read_page(read_again(raw))
+    hints = head.hints + [name for bit, name in _STRUCTURE.items() if page.structure & bit]
+    text = finish(page.text, page.references)
     if head.article_body and len(head.article_body) > max(2 * len(text), ENOUGH):
         text = body_text(head.article_body)
         hints.append("json-ld articleBody")

@@ -2,13 +2,14 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from openbook.corpus.compiled import Cache
+from openbook.corpus.extract.pointers import address, equal_64, lowest_bit, pointer_bytes, pointer_ints
 
 type_bytes = NDArray[np.uint8]
 type_ints = NDArray[np.int64]
@@ -43,18 +44,31 @@ def is_letter(byte: int) -> bool:
     return 97 <= (byte | 32) <= 122
 
 
+class Lookup(NamedTuple):
+    """A table of `tables` as the kernels see it; `mask` is its size less one."""
+
+    keys: pointer_ints
+    values: pointer_ints
+    mask: int
+
+
 @kernel
-def look_up(keys: type_ints, values: type_ints, wanted: int) -> int:
-    slot = wanted & (keys.size - 1)
-    while keys[slot] != 0:
-        if keys[slot] == wanted:
-            return values[slot]
-        slot = (slot + 1) & (keys.size - 1)
+def lookup(keys: type_ints, values: type_ints) -> Lookup:
+    return Lookup(address(keys), address(values), keys.size - 1)
+
+
+@kernel
+def look_up(table: Lookup, wanted: int) -> int:
+    slot = wanted & table.mask
+    while table.keys[slot] != 0:
+        if table.keys[slot] == wanted:
+            return table.values[slot]
+        slot = (slot + 1) & table.mask
     return -1
 
 
 @kernel
-def hash_range(raw: type_bytes, start: int, end: int) -> int:
+def hash_range(raw: pointer_bytes, start: int, end: int) -> int:
     value = FNV_START
     for i in range(start, end):
         value = ((value ^ lower(np.int64(raw[i]))) * FNV_PRIME) & FNV_MASK
@@ -62,80 +76,88 @@ def hash_range(raw: type_bytes, start: int, end: int) -> int:
 
 
 @kernel
-def same_name(raw: type_bytes, at: int, start: int, end: int) -> bool:
-    """Whether the name in [start, end) stands at `at`, in any case, and ends there."""
-    size = end - start
-    if at + size > raw.size:
-        return False
-    for j in range(size):
-        if lower(raw[at + j]) != lower(raw[start + j]):
-            return False
-    return at + size == raw.size or not (is_letter(raw[at + size]) or raw[at + size] == 45)
+def find(raw: pointer_bytes, i: int, size: int, byte: int) -> int:
+    """Place of the byte in [i, size), `size` if it is not there."""
+    while i < size:
+        found = equal_64(raw, i, byte)
+        if found != 0:
+            return min(i + lowest_bit(found), size)
+        i += 64
+    return size
 
 
 @kernel
-def find_end_tag(raw: type_bytes, i: int, stop: int, start: int, end: int, nested: bool) -> int:
+def same_name(raw: pointer_bytes, size: int, at: int, start: int, end: int) -> bool:
+    """Whether the name in [start, end) stands at `at`, in any case, and ends there."""
+    behind = at + end - start
+    if behind > size:
+        return False
+    for j in range(end - start):
+        if lower(raw[at + j]) != lower(raw[start + j]):
+            return False
+    return behind == size or not (is_letter(raw[behind]) or raw[behind] == 45)
+
+
+@kernel
+def find_end_tag(raw: pointer_bytes, size: int, i: int, stop: int, start: int, end: int, nested: bool) -> int:
     """Position before `stop` of the `</name` that closes an element opened before `i`, -1 if none.
 
     The name stands in [start, end); `nested` counts inner elements of the same name."""
     depth = 1
-    stop = min(stop, raw.size - 2)
+    stop = min(stop, size - 2)
+    i = find(raw, i, stop, 60)
     while i < stop:
-        if raw[i] == 60:
-            if raw[i + 1] == 47:
-                if same_name(raw, i + 2, start, end):
-                    depth -= 1
-                    if depth == 0:
-                        return i
-            elif nested and same_name(raw, i + 1, start, end):
-                depth += 1
-        i += 1
+        if raw[i + 1] == 47:
+            if same_name(raw, size, i + 2, start, end):
+                depth -= 1
+                if depth == 0:
+                    return i
+        elif nested and same_name(raw, size, i + 1, start, end):
+            depth += 1
+        i = find(raw, i + 1, stop, 60)
     return -1
 
 
 @kernel
-def after_tag(raw: type_bytes, i: int) -> int:
+def after_tag(raw: pointer_bytes, size: int, i: int) -> int:
     """Position behind the `>` that ends the tag in which `i` stands; quoted values may hold `>`."""
-    quote = 0
     before = 0
-    while i < raw.size:
+    while i < size:
         byte = raw[i]
-        if quote:
-            if byte == quote:
-                quote = 0
-        elif byte == 62:
+        if byte == 62:
             return i + 1
-        elif (byte == 34 or byte == 39) and before == 61:
-            quote = byte
+        if (byte == 34 or byte == 39) and before == 61:
+            i = find(raw, i + 1, size, byte)
         if not is_space(byte):
             before = byte
         i += 1
-    return raw.size
+    return size
 
 
 @kernel
-def find_comment_end(raw: type_bytes, i: int) -> int:
+def find_comment_end(raw: pointer_bytes, size: int, i: int) -> int:
     """Position behind the comment whose `<!--` ends at `i`, -1 if it never ends."""
-    if i < raw.size and raw[i] == 62:
+    if i < size and raw[i] == 62:
         return i + 1
-    if i + 1 < raw.size and raw[i] == 45 and raw[i + 1] == 62:
+    if i + 1 < size and raw[i] == 45 and raw[i + 1] == 62:
         return i + 2
-    while i + 2 < raw.size:
-        if raw[i] == 45 and raw[i + 1] == 45:
+    i = find(raw, i, size, 45)
+    while i + 2 < size:
+        if raw[i + 1] == 45:
             if raw[i + 2] == 62:
                 return i + 3
-            if raw[i + 2] == 33 and i + 3 < raw.size and raw[i + 3] == 62:
+            if raw[i + 2] == 33 and i + 3 < size and raw[i + 3] == 62:
                 return i + 4
-        i += 1
+        i = find(raw, i + 1, size, 45)
     return -1
 
 
 @kernel
-def word_bits(raw: type_bytes, start: int, end: int, keys: type_ints, values: type_ints) -> int:
+def word_bits(raw: pointer_bytes, start: int, end: int, words: Lookup) -> int:
     """Groups of one word; an unknown word is tried as two known ones (`articlebody`)."""
     while end > start and 48 <= raw[end - 1] <= 57:
         end -= 1
-    found = look_up(keys, values, hash_range(raw, start, end))
+    found = look_up(words, hash_range(raw, start, end))
     if found >= 0:
         return found
     if 7 <= end - start <= 24:
@@ -143,16 +165,16 @@ def word_bits(raw: type_bytes, start: int, end: int, keys: type_ints, values: ty
         for cut in range(start, end - 3):
             value = ((value ^ lower(np.int64(raw[cut]))) * FNV_PRIME) & FNV_MASK
             if cut - start >= 2:
-                first = look_up(keys, values, value)
+                first = look_up(words, value)
                 if first >= 0:
-                    second = look_up(keys, values, hash_range(raw, cut + 1, end))
+                    second = look_up(words, hash_range(raw, cut + 1, end))
                     if second >= 0:
                         return first | second
     return 0
 
 
 @kernel
-def class_bits(raw: type_bytes, start: int, end: int, keys: type_ints, values: type_ints) -> int:
+def class_bits(raw: pointer_bytes, start: int, end: int, words: Lookup) -> int:
     """Groups of all words of a class or id; words end at other signs and at camelCase humps."""
     bits = 0
     word = -1
@@ -162,7 +184,7 @@ def class_bits(raw: type_bytes, start: int, end: int, keys: type_ints, values: t
         sign = not (is_letter(byte) or 48 <= byte <= 57)
         hump = word >= 0 and i > word and 65 <= byte <= 90 and 97 <= raw[i - 1] <= 122
         if word >= 0 and (sign or hump):
-            bits |= word_bits(raw, word, i, keys, values)
+            bits |= word_bits(raw, word, i, words)
             word = -1
         if word < 0 and not sign:
             word = i
@@ -170,7 +192,7 @@ def class_bits(raw: type_bytes, start: int, end: int, keys: type_ints, values: t
 
 
 @kernel
-def holds(raw: type_bytes, start: int, end: int, word: type_bytes) -> bool:
+def holds(raw: pointer_bytes, start: int, end: int, word: type_bytes) -> bool:
     """Whether a lower-case word stands somewhere in [start, end), spaces left out."""
     for i in range(start, end):
         if lower(raw[i]) == word[0]:
