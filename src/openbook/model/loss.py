@@ -68,7 +68,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             part = slice(start, start + CHUNK)
             inputs = hidden[part].to(dtype)
             losses[part], gradient, at_target, divisor = body.softmax(inputs @ wide.T, targets[part])
-            gradient.scatter_(1, targets[part].clamp(min=0)[:, None], at_target[:, None])
+            # Not scatter_, which copies the whole chunk twice.
+            places = torch.arange(gradient.shape[0], device=gradient.device)
+            gradient.index_put_((places, targets[part].clamp(min=0)), at_target)
             # Rows are divided where they are D wide, not V.
             shares = (divisor / count)[:, None]
             torch.mul(gradient @ wide, shares, out=hidden_gradient[part])

@@ -44,16 +44,17 @@ class Muon:
         for name, matrix in self.matrices.items():
             shapes.setdefault(tuple(matrix.shape), []).append(name)
         for shape, names in shapes.items():
-            updates = []
-            for name in names:
+            updates = torch.empty(len(names), *shape, dtype=torch.bfloat16, device=self.matrices[names[0]].device)
+            for name, update in zip(names, updates, strict=True):
                 gradient = self.matrices[name].grad
                 assert gradient is not None, f"{name} has no gradient"
                 self.buffers[name].lerp_(gradient, 1 - beta)
-                updates.append(whole(gradient.lerp(self.buffers[name], beta)))
+                update.copy_(whole(gradient.lerp(self.buffers[name], beta)))
             scale = max(1.0, shape[0] / shape[1]) ** 0.5
-            for name, update in zip(names, orthogonalize(torch.stack(updates)), strict=True):
+            for name, update in zip(names, orthogonalize(updates), strict=True):
                 matrix = self.matrices[name]
-                matrix.mul_(1 - rate * weight_decay)
+                if weight_decay:
+                    matrix.mul_(1 - rate * weight_decay)
                 matrix.add_(part(update.float(), matrix), alpha=-rate * scale)
 
 
