@@ -6,7 +6,7 @@ LONGEST = 8192
 """Characters of a header that are read."""
 MOST = 4
 _LINK = re.compile(r"""<([^<>]{1,300})>((?:[^,<"]|"[^"]{0,300}"){0,300})""")
-_RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.I)
+_PARAMETER = re.compile(r""";\s{0,9}([\w*-]{1,40})\s{0,9}=\s{0,9}(?:"([^"]*)"|([^\s;,"]+))""")
 
 
 def license_links(value: str) -> list[str]:
@@ -15,7 +15,7 @@ def license_links(value: str) -> list[str]:
         return []
     found = []
     for target, parameters in _LINK.findall(value[:LONGEST]):
-        relation = _RELATION.search(parameters)  # of several the first counts
-        if relation and {"license", "licence"} & set((relation[1] or relation[2] or "").lower().split()):
+        relations = (quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters) if name.lower() == "rel")
+        if {"license", "licence"} & set(next(relations, "").lower().split()):  # of several the first counts
             found.append(target.strip())
     return found[:MOST]

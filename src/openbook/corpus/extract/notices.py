@@ -7,6 +7,7 @@ not of a picture; the words are handed on as evidence.
 import html
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -29,11 +30,24 @@ _STATED = re.compile(
     re.I,
 )
 """RDFa and microdata: an element whose property is the license."""
-_MAY_STATE = re.compile(rb"prop(?:erty)?\s*=\s*[\"']?(?:\w{1,12}:)?licen[sc]e")
+_MAY_STATE = re.compile(rb"prop(?:erty)?\s{0,20}=\s{0,20}[\"']?(?:\w{1,12}:)?licen[sc]e")
+_EMPTY = re.compile(
+    rb"""<meta\b(?=[^>]{0,300}\bcontent\s{0,20}=\s{0,20}(?:""|''|["']\s{1,20}["']|[\s/]{0,20}>))[^>]{0,300}tdm-reservation""",
+    re.I,
+)
+"""A reservation without a value, which says neither yes nor no."""
+_RESERVED = (
+    b"rights reserved", b"rechte vorbehalten", b"droits r\xc3\xa9serv\xc3\xa9s", b"derechos reservados",
+    b"direitos reservados", b"diritti riservati", b"diritti sono riservati",
+)  # fmt: skip
+_FOOTER = 1 << 14
+"""Bytes at the end of a page in which `all rights reserved` is sought."""
+MOST_PLACES = 64
+"""Of a page in which a pattern is tried: more of them are no notices."""
 _HOSTS = (b"creativecommons.org/", b"gnu.org/", b"opendatacommons.org/", b"mozilla.org/")
 _NAMES = (b"CC BY", b"CC-BY", b"CC0", b"Creative Commons ")
 """What the patterns above cannot do without, quickly found: most pages have none of it."""
-_LICENSE, _COMMONS, _HOST, _NAMED = 1, 2, 4, 8
+_LICENSE, _COMMONS, _HOST, _NAMED, _RESERVES = 1, 2, 4, 8, 16
 _LA, _NU, _NS = (int.from_bytes(ending) for ending in (b"la", b"nu", b"ns"))
 _BEFORE, _BEHIND = 1000, 400
 """Bytes around it in which the patterns look."""
@@ -88,9 +102,14 @@ def notices(raw: bytes) -> list[tuple[str, str]]:
     """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link."""
     found: list[tuple[str, str]] = []
     signs = _signs(np.frombuffer(raw, np.uint8))
-    if signs & _LICENSE and (b"property" in raw or b"itemprop" in raw) and _MAY_STATE.search(raw.lower()):
-        links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
-        found += [("property license", html.unescape(link)) for link in links[:MOST]]
+    if signs & _RESERVES:
+        if (b"tdm-reservation" in raw or b"TDM-Reservation" in raw) and _EMPTY.search(raw):
+            found.append(("meta tdm-reservation", ""))
+        footer = raw[-_FOOTER:].lower()
+        if any(words in footer for words in _RESERVED):
+            found.append(("notice rights", "All rights reserved"))
+    if signs & _LICENSE and (b"property" in raw or b"itemprop" in raw):
+        found += [("property license", html.unescape(link)) for link in _stated(raw)]
     if not signs & _COMMONS or not signs & (_HOST | _NAMED):
         return found
     if b"reative" not in raw and b"CC" not in raw and b"licenses/" not in raw and b"copyleft/" not in raw:
@@ -107,12 +126,25 @@ def notices(raw: bytes) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def _stated(raw: bytes) -> list[str]:
+    """Addresses of elements whose property is the license."""
+    found: list[str] = []
+    end = 0
+    for place in islice(_MAY_STATE.finditer(raw.lower()), MOST_PLACES):
+        start = max(end, place.start() - _BEFORE)  # a tag may begin long before its property
+        match = _STATED.search(raw, start, place.end() + _BEFORE)
+        if match:
+            end = match.end()
+            found.append(match[1].decode("utf-8", "replace"))
+    return found[:MOST]
+
+
 def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """The stretches of the text in which one of the marks stands, in order; those that meet are one."""
     places = []
     for mark in marks:
         at = text.find(mark)
-        while at >= 0:
+        while at >= 0 and len(places) < MOST_PLACES:
             places.append(at)
             at = text.find(mark, at + 1)
     start = end = -1
@@ -128,8 +160,8 @@ def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
 
 @kernel
 def _signs(raw: type_bytes) -> int:
-    """Which of the words without which there is no notice stand in the page, in any case. In one pass, by their c and
-    g: most pages have none of them, and looking for each by itself takes as long as reading the page."""
+    """Which of the words without which there is no notice stand in the page, in any case. In one pass, by their c, g
+    and v: most pages have none of them, and looking for each by itself takes as long as reading the page."""
     signs = 0
     for i in range(1, raw.size - 2):
         letter = raw[i] | 32
@@ -151,6 +183,14 @@ def _signs(raw: type_bytes) -> int:
             ending = (raw[i - 5] | 32) << 8 | raw[i - 4] | 32
             if raw[i - 3] == 46 and (ending == _LA or ending == _NU or ending == _NS):  # mozilla, gnu, commons
                 signs |= _HOST
+        elif letter == 118 and i > 3 and i + 4 < raw.size:
+            behind, after = raw[i + 1] | 32, raw[i + 2] | 32
+            if raw[i - 1] | 32 == 114 and raw[i - 2] | 32 == 101 and raw[i - 3] | 32 == 115:  # serv
+                first = raw[i - 4] | 32
+                if first == 101 or first == 105 or first == 169:  # reserv, riserv, réserv
+                    signs |= _RESERVES
+            elif behind == 111 and after == 114 and raw[i + 3] | 32 == 98 and raw[i + 4] | 32 == 101:  # vorbe
+                signs |= _RESERVES
     return signs
 
 
