@@ -73,6 +73,12 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, ex
     assert "Traceback" not in said
 
 
+def test_a_broken_source_is_one_mistake_and_not_two(tmp_path: Path) -> None:
+    said = complaint(tmp_path, GOOD.replace('paths = ["text.jsonl"]', 'paths = "text.jsonl"', 1))
+    assert said.count("\n") == 0 and "sources.2.paths" in said, said
+    assert "languages" in complaint(tmp_path, GOOD.replace('"mt", "ga"', "", 1))
+
+
 def test_a_recipe_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="there is no recipe"):
         load(tmp_path / "none.toml")

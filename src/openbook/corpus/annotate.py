@@ -67,7 +67,7 @@ def _no_page(results: Sequence[TaskResult], sources: Sources, errors: int, work:
         return f"the sources hold no page (sources: {names}): look at the paths in the recipe's [[sources]]."
     table = pa.concat_tables(pq.read_table(work / part, columns=["rejected_by", "detail"]) for part in first.parts)
     rows = table.to_pylist()
-    why = next(row["detail"] for row in rows if (row["rejected_by"] or "").startswith("read:"))
+    why = next(row["detail"] for row in rows if (row["rejected_by"] or "").startswith("read:")).rstrip(".")
     broken = "1 record is damaged" if errors == 1 else f"{errors:,} records are damaged"
     return (
         f"the sources hold no page that could be read; {broken}. The first is in {first.name}: {why}. Put a whole file "

@@ -141,7 +141,7 @@ def _stated(raw: bytes) -> list[str]:
 
 def _around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """The stretches of the text in which one of the marks stands, in order; those that meet are one."""
-    places = []
+    places: list[int] = []
     for mark in marks:
         at = text.find(mark)
         while at >= 0 and len(places) < MOST_PLACES:
