@@ -65,7 +65,7 @@ def _kind(path: str) -> str:
 
 def _handed_in(snapshots: Mapping[str, Any]) -> str:
     if not snapshots.get("files"):
-        return "They stand in the crawl, and are no pages: nothing else on this page counts them."
+        return "They stand in the crawl, and are no pages."
     damaged = ", ".join(f"{name} ({count:,})" for name, count in sorted(snapshots["damaged"].items()))
     told = f"{snapshots['files']:,} files with more of them were handed in beside the crawl."
     return f"{told} Places that cannot be read: {damaged}." if damaged else told
