@@ -142,6 +142,12 @@ def test_a_depth_is_a_whole_number(tmp_path: Path, depth: str) -> None:
     assert "model.depth" in complaint(tmp_path, f"{GOOD}[model]\ndepth = {depth}\n")
 
 
+def test_a_broken_source_is_one_mistake_and_not_two(tmp_path: Path) -> None:
+    said = complaint(tmp_path, GOOD.replace('paths = ["text.jsonl"]', 'paths = "text.jsonl"', 1))
+    assert said.count("\n") == 0 and "sources.2.paths" in said, said
+    assert "languages" in complaint(tmp_path, GOOD.replace('"mt", "ga"', "", 1))
+
+
 def test_a_recipe_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="there is no recipe"):
         load(tmp_path / "none.toml")

@@ -155,7 +155,9 @@ def complaint(
 ) -> OpenbookError:
     """What is wrong with a TOML file, one sentence a mistake. `under`: the table that was checked by this schema."""
     lines = key_lines(path.read_text(encoding="utf-8"))
-    sentences = dict.fromkeys(_sentence(path, schema, lines, problem, under) for problem in error.errors())
+    # A list with a broken item is also called too short; the item's own mistake says enough.
+    problems = [one for one in error.errors() if one["type"] != "too_short" or not one["input"]]
+    sentences = dict.fromkeys(_sentence(path, schema, lines, problem, under) for problem in problems)
     return OpenbookError("\n".join(sentences))
 
 

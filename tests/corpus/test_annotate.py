@@ -73,7 +73,8 @@ def test_no_page_is_lost_and_each_failure_has_a_name(tmp_path: Path) -> None:
     found = build.sources(tmp_path / "sources", {"x/x.warc": path, "x/cut.warc.gz": cut})
     outcome = annotate.run(AnnotateSettings(), found, tmp_path / "annotated", build.context(tmp_path))
     annotated = rows(tmp_path / "annotated")
-    assert outcome.counts["pages"] == len(annotated) == len(records) + 1
+    assert outcome.counts["pages"] + outcome.counts["policy_files"] == len(annotated) == len(records) + 1
+    assert outcome.counts["policy_files"] == 1
     by_url = {str(row["url"]).rsplit("/", 1)[-1]: row["rejected_by"] for row in annotated}
     assert by_url["good"] is None
     assert by_url["empty"] and by_url["script"]

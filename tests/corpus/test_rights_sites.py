@@ -47,7 +47,7 @@ def test_the_longest_rule_decides_for_each_agent(path: str, found: list[str]) ->
 
 def test_groups_are_read_as_the_standard_says() -> None:
     groups = parse("user-agent: a\nuser-agent: b\nallow: /x\nuser-agent: a\ndisallow: /y # why\ndisallow:\nnonsense")
-    assert {agent: rules.lines for agent, rules in groups.items()} == {
+    assert {agent: [line for rules in groups for line in rules.lines] for agent, groups in groups.items()} == {
         "a": [(True, "/x"), (False, "/y")],
         "b": [(True, "/x")],
     }

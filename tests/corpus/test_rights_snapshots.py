@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from openbook.corpus import Corpus, CorpusSettings, outside
+from openbook.corpus.preferences import train_ai
 from openbook.corpus.rights import RightsPolicy
-from openbook.corpus.robots import AGENTS, Site, train_ai
+from openbook.corpus.robots import AGENTS, Site
 from openbook.errors import OpenbookError
 from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page

@@ -81,7 +81,7 @@ def test_broken_lines_are_errors_in_their_place(tmp_path: Path) -> None:
     _, pages = build(JsonlSource(kind="jsonl", name="own", paths=["a.jsonl"]), tmp_path)
     assert [page.error is None for page in pages] == [True, *[False, True] * len(bad)]
     assert pages[1].offset == len(good) and pages[1].length == len(bad[0])
-    assert pages[5].error == "no text in column 'text'"
+    assert str(pages[5].error).startswith("no text in column 'text'")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst"])

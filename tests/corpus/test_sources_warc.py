@@ -240,9 +240,9 @@ def test_broken_utf8_text_is_read_as_declared_or_repaired(tmp_path: Path) -> Non
 
 
 def test_undecodable_body_is_an_error_with_its_reason(tmp_path: Path) -> None:
-    cut = gzip.compress(page(1) * 50)[:-20]
+    bad = b"\x1f\x8b\x08 and no more"
     found = one_page(
-        tmp_path, record("response", url(1), http(cut, "Content-Type: text/html", "Content-Encoding: gzip"))
+        tmp_path, record("response", url(1), http(bad, "Content-Type: text/html", "Content-Encoding: gzip"))
     )
     assert found.error and "gzip" in found.error and found.url == url(1) and found.record_id
     strange = one_page(tmp_path, record("response", url(1), http(b"??", "Content-Encoding: rot13")))

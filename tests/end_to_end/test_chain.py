@@ -47,7 +47,7 @@ def test_every_page_read_is_kept_or_rejected_with_a_reason(small_run: SmallRun) 
     documents = [row for path in (small_run.run / "corpus/documents").glob("*.parquet") for row in rows(path)]
     rejected = [row for path in (small_run.run / "corpus/rejected").glob("*.parquet") for row in rows(path)]
     assert len(documents) == counts["documents"] > 100
-    assert len(documents) + len(rejected) == counts["pages"]
+    assert len(documents) + len(rejected) == counts["pages"] + counts["policy_files"]
     assert all(row["rejected_by"] and ":" in row["rejected_by"] for row in rejected)
 
 

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from openbook.books.previous import Previous
 from openbook.books.record import FileEntry, Outcome
@@ -41,24 +43,38 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
     context.engine.ready(partial(prepare, context.cache, settings.identifier))
     results = annotate(tasks, context)
     shutil.rmtree(work / HANDS, ignore_errors=True)
-    pages, errors = sum(result.pages for result in results), sum(result.errors for result in results)
+    policies = sum(result.policies for result in results)
+    pages, errors = sum(result.pages for result in results) - policies, sum(result.errors for result in results)
     if pages == errors:
-        names = ", ".join(sorted({file.source for file in sources.files})) or "none"
-        broken = f" that could be read; {errors:,} records are damaged" if errors else ""
-        raise OpenbookError(
-            f"the sources hold no page{broken} (sources: {names}): look at the paths in the recipe's [[source]]."
-        )
+        raise OpenbookError(_no_page(results, sources, errors, work))
     write_bytes(work / INDEX, orjson.dumps(_index(results, sources), option=orjson.OPT_INDENT_2) + b"\n")
     stages = sorted({stage for result in results for stage in result.seconds})
     seconds = {stage: round(sum(result.seconds.get(stage, 0.0) for result in results), 3) for stage in stages}
     counts: dict[str, int | float] = {
         "pages": pages,
+        "policy_files": policies,
         "unreadable": errors,
         "not_pages": sum(result.not_pages.total() for result in results),
         "text_bytes": sum(r.bytes for r in results),
     }
     parts = {"all": sum(len(result.parts) for result in results), "taken_over": sum(one.taken for one in results)}
     return Outcome(counts=counts, measures={"cpu_seconds": seconds, "parts": parts})
+
+
+def _no_page(results: Sequence[TaskResult], sources: Sources, errors: int, work: Path) -> str:
+    """Names the first file that cannot be read, and why."""
+    names = ", ".join(sorted({file.source for file in sources.files})) or "none"
+    first = next((result for result in results if result.errors), None)
+    if first is None:
+        return f"the sources hold no page (sources: {names}): look at the paths in the recipe's [[sources]]."
+    table = pa.concat_tables(pq.read_table(work / part, columns=["rejected_by", "detail"]) for part in first.parts)
+    rows = table.to_pylist()
+    why = next(row["detail"] for row in rows if (row["rejected_by"] or "").startswith("read:")).rstrip(".")
+    broken = "1 record is damaged" if errors == 1 else f"{errors:,} records are damaged"
+    return (
+        f"the sources hold no page that could be read; {broken}. The first is in {first.name}: {why}. Put a whole file "
+        f"in its place, or mend the kind or the columns of its source in the recipe's [[sources]] (sources: {names})."
+    )
 
 
 def _index(results: Sequence[TaskResult], sources: Sources) -> list[dict[str, object]]:

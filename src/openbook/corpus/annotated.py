@@ -4,11 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import orjson
 
 from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.corpus.policies import Answer
 
 INDEX = "index.json"
 NOTE = b"openbook"
@@ -16,6 +19,8 @@ NOTE = b"openbook"
 whether it is its span's last; bytes of text, errors, policy files, records that are no pages."""
 POLICY_FILE = "rights:policy-file"
 """What a robots.txt is rejected by: it is kept for what it says of other pages."""
+CUT = "cut"
+"""Among the hints of a page of which only the beginning was read."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,23 @@ class Annotated:
 
     def policy_files(self) -> dict[str, list[tuple[str, str | None]]]:
         """Host -> (path, text) of every robots.txt and its like among the pages; no text where it cannot be read."""
+        from openbook.corpus.policies import by_site
+
+        return by_site(self.policy_answers())
+
+    def policy_answers(self) -> "list[Answer]":
+        """What was answered when the sites were asked for them."""
         import pyarrow.parquet as pq
 
-        from openbook.corpus.addresses import site_of
-        from openbook.corpus.robots import path_of
+        from openbook.corpus.policies import Answer
 
-        found: dict[str, list[tuple[str, str | None]]] = {}
+        found: list[Answer] = []
         for part in self.parts:
             file = pq.ParquetFile(part)
             if not orjson.loads(file.metadata.metadata[NOTE])["policies"]:
                 continue
-            for batch in file.iter_batches(512, columns=["url", "text", "rejected_by"]):
+            for batch in file.iter_batches(512, columns=["url", "text", "rejected_by", "detail"]):
                 for row in batch.to_pylist():
                     if row["rejected_by"] == POLICY_FILE:
-                        found.setdefault(site_of(row["url"]), []).append((path_of(row["url"]), row["text"]))
-        return dict(sorted(found.items()))
+                        found.append(Answer(row["url"], row["text"], row["detail"]))
+        return found

@@ -9,14 +9,15 @@ from typing import Any
 
 import xxhash
 
-from openbook.corpus.annotated import POLICY_FILE
+from openbook.corpus import policies
+from openbook.corpus.annotated import CUT, POLICY_FILE
 from openbook.corpus.documents import ANNOTATED_SCHEMA, document_id
 from openbook.corpus.extract import extract
+from openbook.corpus.extract.head import language_tag
 from openbook.corpus.identify import identifier
 from openbook.corpus.paragraphs import language_columns, mixture
 from openbook.corpus.redact import Span, counts, redact
 from openbook.corpus.rights import read_signals
-from openbook.corpus.robots import path_of, without_comments
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile
 from openbook.corpus.sources.media import POLICY_FILES
@@ -59,7 +60,7 @@ def annotate_pages(
     works = [_Work(_beginning(page, file), page, settings) for page in pages]
     for work in works:
         row = work.row
-        if _may_be_policy(work.page.url) and path_of(work.page.url) in POLICY_FILES:
+        if _may_be_policy(work.page.url) and policies.is_policy(work.page.url):
             error = work.page.error
             row |= {"rejected_by": POLICY_FILE, "text": _policy(work.page), "detail": error and error[:300]}
         elif work.page.error:
@@ -123,6 +124,7 @@ def _beginning(page: RawPage, file: SourceFile) -> dict[str, Any]:
         "bytes": 0,
         "reservations": [],
         "unreadable": [],
+        "hints": [],
         "license": page.license,
         "license_evidence": file.license_evidence or ("source" if page.license else None),
     }
@@ -138,13 +140,15 @@ def killed_page(page: RawPage, file: SourceFile, settings: AnnotateSettings) -> 
 def _extract(work: _Work) -> bool:
     row, page, settings = work.row, work.page, work.settings
     work.declared = page.language
+    if page.cut:
+        row |= {"hints": [CUT], "detail": page.cut[:300]}
     if page.text is not None:
         work.text = page.text
         return True
     found = extract(page.body, page.charset, page.url)
     work.text, work.declared, work.head = found.text, work.declared or found.language, found.signals
     row["title"], work.titled = redact(clean(found.title)[:500], settings.redact) if found.title else (None, [])
-    row["published"] = found.date
+    row |= {"published": found.date, "hints": list(dict.fromkeys([*row["hints"], *found.hints]))}
     if found.error:
         row |= {"rejected_by": _extract_rule(found.error), "detail": found.error[:300]}
     return True
@@ -173,7 +177,8 @@ def _read_rights(work: _Work) -> bool:
 def _identify(work: _Work) -> bool:
     headers = work.page.http_headers
     header_language = next((value for name, value in headers if name.lower() == "content-language"), None)
-    work.row["declared_language"] = declared = work.declared or header_language
+    declared = work.declared or header_language
+    work.row["declared_language"] = language_tag(declared) if declared else None
     who = identifier(work.settings.identifier)
     identified = who.identify(work.text, declared)
     mixed = mixture(work.text, identified, who)
@@ -222,11 +227,9 @@ def _places(part: str, spans: Sequence[Span]) -> list[dict[str, Any]]:
 
 
 def _policy(page: RawPage) -> str | None:
-    """The text of a policy file, None where it cannot be read. Comments are left out: they may name people."""
-    if page.error:
-        return None
-    text = clean(page.text or page.body.decode("utf-8", "replace"))
-    return text if path_of(page.url).endswith(".json") else without_comments(text)
+    """The text of a policy file, None where it cannot be read."""
+    text = policies.read(page)
+    return None if text is None else clean(text)
 
 
 def clean(text: str) -> str:

@@ -20,7 +20,7 @@ from openbook.books.store import write_bytes
 from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
 from openbook.corpus import blocklists, deal, decontaminate, ledger, outside, scan, signals, snapshots
-from openbook.corpus.annotated import Annotated
+from openbook.corpus.annotated import POLICY_FILE, Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
 from openbook.corpus.filter import PROFILES, THRESHOLDS, applied, check_overrides
@@ -30,13 +30,13 @@ from openbook.corpus.identifiers import score_rule
 from openbook.corpus.ledger import Ledger
 from openbook.corpus.page import write_report
 from openbook.corpus.parallel import ParallelText
+from openbook.corpus.policies import by_site
 from openbook.corpus.settings import CorpusSettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES, language
 
 PIECES = ".pieces"
 POLICIES = "policies.json"
-RIGHTS = "rights.json"
 
 
 @loaded_left_out()
@@ -59,16 +59,16 @@ def run(
     pieces.mkdir(parents=True, exist_ok=True)
     context.engine.ready(lambda: None)
     parts = annotated.parts
-    policies = annotated.policy_files()
-    for site, texts in snapshots.read(settings.rights.snapshots, base).items():
-        policies.setdefault(site, []).extend(texts)
+    handed_in = snapshots.read(settings.rights.snapshots, base)
+    policies = by_site([*annotated.policy_answers(), *handed_in.answers])
     write_bytes(pieces / POLICIES, orjson.dumps(policies))
     lists = blocklists.files(settings.blocklists, base)
     blocked = blocklists.compiled(lists, outside.blocklist_digest(settings, base), context.cache) if lists else None
     figures = _scan(settings, annotated, pieces, work, context, base, parallel)
     score = score_rule(annotated.folder)
     book, cuts = _decide(settings, parts, pieces, context, score, blocked)
-    write_bytes(work / RIGHTS, signals.counts([_decided(pieces, number) for number in range(len(parts))], policies))
+    decided = [_decided(pieces, number) for number in range(len(parts))]
+    write_bytes(work / signals.FILE, signals.counts(decided, policies, handed_in))
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
     _write(book, parts, cuts, pieces, work, context)
@@ -85,10 +85,12 @@ def run(
     )
     find_index.build(work, context, beside=[partial(write_report, work, funnel, index, settings)])
     shutil.rmtree(pieces)
+    policy_files = book.rejected_by(POLICY_FILE)
     counts: dict[str, int | float] = {
-        "pages": len(book.rule),
+        "pages": len(book.rule) - policy_files,
         "documents": int((book.rule == -1).sum()),
-        "rejected": int((book.rule != -1).sum()),
+        "rejected": int((book.rule != -1).sum()) - policy_files,
+        "policy_files": policy_files,
         "held_out": int(book.held_out.sum()),
         "bytes": int(book.bytes[book.rule == -1].sum()),
         "languages": len(index["languages"]),

@@ -100,7 +100,8 @@ def decide_part(task: DecideTask) -> int:
             rejected[row], measure[row] = f"{blocklists.RULE}:{category}", np.nan
     texts = table.column("exact").to_pylist()
     for row, (id, url, exact) in enumerate(zip(ids, urls, texts, strict=True)):
-        rejected[row] = optouts.reason(id, url, exact) or rejected[row]
+        if rejected[row] != POLICY_FILE:
+            rejected[row] = optouts.reason(id, url, exact) or rejected[row]
     reservations, unreadable = _signals(table, _sites(task.policies))
     reserved = _rights(table.column("license").to_pylist(), reservations, unreadable, task.settings.rights)
     for row, (answer, reason) in enumerate(reserved):

@@ -58,12 +58,13 @@ _COMMON = [
     ("license_evidence", pa.string()),
     ("reservations", pa.list_(pa.string())),
     ("unreadable", pa.list_(pa.string())),
+    ("published", pa.string()),
+    ("declared_language", pa.string()),
+    ("hints", pa.list_(pa.string())),
 ]
 ANNOTATED_SCHEMA = pa.schema(
     [
         *_COMMON,
-        ("published", pa.string()),
-        ("declared_language", pa.string()),
         ("scores", SCORES),
         ("pii", PII),
         ("pii_spans", PII_SPANS),

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import orjson
 
+from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.ledger import Ledger
 from openbook.languages import LANGUAGES
 
@@ -28,6 +29,10 @@ STAGES = (
     "cap",
 )
 """The first half of a rule's name, in the order in which pages pass."""
+
+
+POLICIES = "policy file"
+"""Among the records that are no pages: it speaks of pages."""
 
 
 def stage_of(rule: str) -> str:
@@ -65,11 +70,13 @@ class Funnel:
     lines: tuple[Line, ...]
     """Sorted by language and source."""
     not_pages: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Source -> kind -> records of a crawl that hold no page. With `read` they make up all records."""
+    """Source -> kind -> records of a crawl that hold no page, a robots.txt and its like (POLICIES) among them. With
+    `read` they make up all records."""
 
     @classmethod
     def of(cls, book: Ledger, not_pages: Mapping[str, Mapping[str, int]] | None = None) -> Self:
         lines = []
+        others = {name: dict(kinds) for name, kinds in (not_pages or {}).items()}
         keys = np.stack([book.language, book.source], axis=1)
         pairs, group = np.unique(keys, axis=0, return_inverse=True) if len(keys) else (keys, np.empty(0, np.int64))
         group = group.reshape(-1)
@@ -78,18 +85,25 @@ class Funnel:
             rules, counts = np.unique(book.rule[rows], return_counts=True)
             kept = rows[book.rule[rows] == -1]
             rejected = {book.names[rule]: int(count) for rule, count in zip(rules, counts, strict=True) if rule != -1}
+            policies = rejected.pop(POLICY_FILE, 0)
+            if policies:
+                kinds = others.setdefault(book.names[source], {})
+                kinds[POLICIES] = kinds.get(POLICIES, 0) + policies
+            if rows.size == policies:
+                continue
             lines.append(
                 Line(
                     book.names[language],
                     book.names[source],
-                    int(rows.size),
+                    int(rows.size) - policies,
                     dict(sorted(rejected.items())),
                     int(kept.size),
                     int(book.bytes[kept].sum()),
                     int(book.held_out[kept].sum()),
                 )
             )
-        return cls(tuple(sorted(lines, key=lambda line: (line.language, line.source))), not_pages or {})
+        sorted_ = {name: dict(sorted(kinds.items())) for name, kinds in sorted(others.items())}
+        return cls(tuple(sorted(lines, key=lambda line: (line.language, line.source))), sorted_)
 
     def json(self) -> bytes:
         rows = [

@@ -66,6 +66,10 @@ class Ledger:
         words = np.ascontiguousarray(self.ids[rows]).view(">u8").reshape(-1, 4)
         return [words[:, at].astype(np.uint64) for at in range(4)]
 
+    def rejected_by(self, rule: str) -> int:
+        """Pages."""
+        return int((self.rule == self.names.index(rule)).sum()) if rule in self.names else 0
+
     @property
     def kept(self) -> NDArray[np.int64]:
         return np.flatnonzero(self.rule == -1)

@@ -79,6 +79,8 @@ class TaskResult:
     bytes: int = 0
     errors: int = 0
     """Records that could not be read."""
+    policies: int = 0
+    """Policy files, which are among the pages."""
     not_pages: Counter[str] = field(default_factory=Counter)
     """Records that hold no page (requests, redirects, images), by what they are."""
     enter: int | None = None
@@ -118,6 +120,7 @@ def annotate_span(task: Task) -> TaskResult:
         result.pages += noted["rows"]
         result.bytes += noted["bytes"]
         result.errors += noted["errors"]
+        result.policies += noted["policies"]
         result.not_pages.update(noted["not_pages"])
         result.enter, result.next = noted["enter"], noted["next"]
     return result

@@ -13,7 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from openbook.corpus.robots import AGENTS, train_ai
+from openbook.corpus.link_header import license_links
+from openbook.corpus.preferences import usage
+from openbook.corpus.robots import AGENTS
 
 Rights = Literal["open", "sealed", "excluded"]
 OPEN_RIGHTS: tuple[Rights, ...] = ("open", "sealed", "excluded")
@@ -53,6 +55,15 @@ _LICENSES = frozenset(
     | {"dcterms.rights", "dcterms.license", "cc:license", "og:license"}
 )
 """Signals of a page that state its license, if their value means one. A mere link to one may speak of a picture."""
+_NEAR = re.compile(
+    r"(?:no|non|not|dont|donot|dis|disallow|deny|forbid|block|without|optout)"
+    r"(?:use|usefor|for)?(?:gen|generative)?"
+    r"(?:ai(?!r)|ml|llms?|gpt|tdm|train|text(?:and)?datamining|datamining|mining|machinelearning|modeltraining)\w*"
+)
+"""A directive that nobody has defined and that says no to models all the same: `no-ai`, `noaitraining`, `nollm`."""
+_NEAR_IMAGE = re.compile(r"no(?:ai|ml)?(?:image|img|art)s?(?:ai|ml)?|no(?:image|img|art)s?(?:ai|ml)\w*")
+_ABOUT_MODELS = re.compile(r"(?:^|[-_])(?:ai|genai|llms?|gpt|ml|tdm)(?:$|[-_])|train|mining")
+"""Speaks of models, but not how."""
 _CRAWLERS = ("bot", "crawler", "spider", "-extended", "slurp")
 RECORDED = frozenset({*AI_DIRECTIVES, *IMAGE_DIRECTIVES, *INDEX_DIRECTIVES})
 _TOKEN = re.compile(r"^[a-z0-9_-]+$")
@@ -143,9 +154,18 @@ def directives(value: str, agent: str = "") -> tuple[list[str], bool]:
             if len(words) > 1 and all(word in _KNOWN_DIRECTIVES for word in words):
                 found += words  # divided by spaces, as many pages write it
             else:
-                readable &= bool(_TOKEN.match(name))
-                found.append(name)
+                near = _near(name)
+                readable &= bool(near) or (bool(_TOKEN.match(name)) and not _ABOUT_MODELS.search(name))
+                found.append(near or name)
     return found, readable
+
+
+def _near(name: str) -> str | None:
+    """The directive about models that an unknown one comes near to."""
+    plain = re.sub(r"[-_ .]", "", name)
+    if _NEAR_IMAGE.fullmatch(plain):
+        return "noimageai" if "ai" in plain or "ml" in plain else None
+    return "noai" if _NEAR.fullmatch(plain) else None
 
 
 def _reservation(where: str, name: str, value: str, reserved: set[str], unreadable: set[str]) -> None:
@@ -161,8 +181,12 @@ def _reservation(where: str, name: str, value: str, reserved: set[str], unreadab
             reserved.add(f"{where}:tdm-reservation")
         elif value.strip() != "0":
             unreadable.add(f"{where}:tdm-reservation")
-    elif name in ("content-usage", "content-signal") and train_ai(value) is False:
-        reserved.add(f"{where}:{name}")
+    elif name in ("content-usage", "content-signal"):
+        answer, readable = usage(value)
+        if answer is False:
+            reserved.add(f"{where}:{name}")
+        elif not readable:
+            unreadable.add(f"{where}:{name}")
 
 
 def read_signals(
@@ -174,22 +198,49 @@ def read_signals(
     """
     reserved: set[str] = set()
     unreadable: set[str] = set()
-    for name, value in headers:
-        _reservation("header", name.lower(), value, reserved, unreadable)
     stated: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered == "link":
+            for link in license_links(value):
+                _license(f"http-link: {link[:200]}", link, stated, unknown)
+        else:
+            _reservation("header", lowered, value, reserved, unreadable)
     for name, value in signals:
         where, _, key = name.lower().replace("=", " ").rpartition(" ")
         _reservation(where or "meta", key, value, reserved, unreadable)
-        if key in _LICENSES and (found := spdx(value.partition(" in: ")[0])):
-            stated.append((found, f"page: {name} {value.strip()[:200]}"))
+        if key in _LICENSES:
+            about = unknown if where in ("rel", "notice") or _ALL_RESERVED.search(value) else []
+            _license(f"page: {name} {value.strip()[:200]}", value.partition(" in: ")[0], stated, about)
+    license, evidence = _chosen(stated, unknown, license, evidence)
+    return Signals(license, evidence, tuple(sorted(reserved)), tuple(sorted(unreadable)))
+
+
+_ALL_RESERVED = re.compile(r"\ball rights reserved\b", re.I)
+
+
+def _license(said: str, value: str, stated: list[tuple[str, str]], unknown: list[str]) -> None:
+    """What one signal says of the license: to those of licenses that are known, or to the others."""
+    found = spdx(value)
+    if found:
+        stated.append((found, said))
+    else:
+        unknown.append(f"{said} (a license that is not known)")
+
+
+def _chosen(
+    stated: Sequence[tuple[str, str]], unknown: Sequence[str], license: str | None, evidence: str | None
+) -> tuple[str | None, str | None]:
+    """License and evidence. One that is not known leaves evidence behind where the page names none that is."""
     names = sorted({found for found, _ in stated})
     if len(names) == 1 and license in (None, names[0]):
-        page_evidence = stated[0][1]
-        license, evidence = names[0], page_evidence if evidence is None else f"{evidence}; {page_evidence}"
-    elif names:
+        return names[0], stated[0][1] if evidence is None else f"{evidence}; {stated[0][1]}"
+    if names:
         declared = [f"source: {license} ({evidence})"] if license else []
-        license, evidence = names[0] if len(names) == 1 else None, "; ".join([*declared, *sorted(e for _, e in stated)])
-    return Signals(license, evidence, tuple(sorted(reserved)), tuple(sorted(unreadable)))
+        return names[0] if len(names) == 1 else None, "; ".join([*declared, *sorted(said for _, said in stated)])
+    told = [*([evidence] if evidence else []), *sorted(set(unknown))[:2]]
+    return license, "; ".join(told) or None
 
 
 def is_open(license: str | None, more: Sequence[str] = ()) -> bool:

@@ -7,6 +7,7 @@ not of a picture; the words are handed on as evidence.
 import html
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from openbook.corpus.extract.pointers import equal_64, equal_letter_64, lowest_bit, pointer_bytes
 from openbook.corpus.extract.scan import is_letter, is_space, kernel
@@ -28,13 +29,27 @@ _STATED = re.compile(
     re.I,
 )
 """RDFa and microdata: an element whose property is the license."""
-_MAY_STATE = re.compile(rb"prop(?:erty)?\s*=\s*[\"']?(?:\w{1,12}:)?licen[sc]e")
+_MAY_STATE = re.compile(rb"prop(?:erty)?\s{0,20}=\s{0,20}[\"']?(?:\w{1,12}:)?licen[sc]e")
+_EMPTY = re.compile(
+    rb"""<meta\b(?=[^>]{0,300}\bcontent\s{0,20}=\s{0,20}(?:""|''|["']\s{1,20}["']|[\s/]{0,20}>))[^>]{0,300}tdm-reservation""",
+    re.I,
+)
+"""A reservation without a value, which says neither yes nor no."""
+_RESERVED = (
+    b"rights reserved", b"rechte vorbehalten", b"droits r\xc3\xa9serv\xc3\xa9s", b"derechos reservados",
+    b"direitos reservados", b"diritti riservati", b"diritti sono riservati",
+)  # fmt: skip
+_FOOTER = 1 << 14
+"""Bytes at the end of a page in which `all rights reserved` is sought."""
+MOST_PLACES = 64
+"""Of a page in which a pattern is tried: more of them are no notices."""
 _HOSTS = (b"creativecommons.org/", b"gnu.org/", b"opendatacommons.org/", b"mozilla.org/")
 _NAMES = (b"CC BY", b"CC-BY", b"CC0", b"Creative Commons ")
 """What the patterns above cannot do without, quickly found: most pages have none of it."""
 _WITH_HOST = (b"reative", b"CC", b"licenses/", b"copyleft/")
-LICENSE, HOST, NAMED = 1, 2, 4
-"""Signs that the page holds what the patterns cannot do without: a property `licen`, a host above, a name above."""
+LICENSE, HOST, NAMED, RESERVES = 1, 2, 4, 8
+"""Signs that the page holds what the patterns cannot do without: a property `licen`, a host above, a name above, a word
+of reserving."""
 _LA, _NU, _NS = (int.from_bytes(ending) for ending in (b"la", b"nu", b"ns"))
 _BEFORE, _BEHIND = 1000, 400
 """Bytes around it in which the patterns look."""
@@ -89,9 +104,14 @@ def notices(raw: bytes, signs: int) -> list[tuple[str, str]]:
     """Signals `notice license` -> `<link or short name> in: <the sentence>`, `property license` -> link; `signs` as
     signs_of gives them."""
     found: list[tuple[str, str]] = []
-    if signs & LICENSE and _may_state(raw):
-        links = [match[1].decode("utf-8", "replace") for match in _STATED.finditer(raw)]
-        found += [("property license", html.unescape(link)) for link in links[:MOST]]
+    if signs & RESERVES:
+        if (b"tdm-reservation" in raw or b"TDM-Reservation" in raw) and _EMPTY.search(raw):
+            found.append(("meta tdm-reservation", ""))
+        footer = raw[-_FOOTER:].lower()
+        if any(words in footer for words in _RESERVED):
+            found.append(("notice rights", "All rights reserved"))
+    if signs & LICENSE and (b"property" in raw or b"itemprop" in raw):
+        found += [("property license", html.unescape(link)) for link in _stated(raw)]
     if not signs & NAMED and not (signs & HOST and any(word in raw for word in _WITH_HOST)):
         return found
     for pattern, sign, marks in ((_LINK, HOST, _HOSTS), (_NAME, NAMED, _NAMES)):
@@ -106,18 +126,25 @@ def notices(raw: bytes, signs: int) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def _may_state(raw: bytes) -> bool:
-    if b"property" not in raw and b"itemprop" not in raw:
-        return False
-    return _MAY_STATE.search(raw.lower()) is not None
+def _stated(raw: bytes) -> list[str]:
+    """Addresses of elements whose property is the license."""
+    found: list[str] = []
+    end = 0
+    for place in islice(_MAY_STATE.finditer(raw.lower()), MOST_PLACES):
+        start = max(end, place.start() - _BEFORE)  # a tag may begin long before its property
+        match = _STATED.search(raw, start, place.end() + _BEFORE)
+        if match:
+            end = match.end()
+            found.append(match[1].decode("utf-8", "replace"))
+    return found[:MOST]
 
 
 def around(text: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """The stretches of the text in which one of the marks stands, in order; those that meet are one."""
-    places = []
+    places: list[int] = []
     for mark in marks:
         at = text.find(mark)
-        while at >= 0:
+        while at >= 0 and len(places) < MOST_PLACES:
             places.append(at)
             at = text.find(mark, at + 1)
     start = end = -1
@@ -174,6 +201,19 @@ def signs_of(raw: pointer_bytes, size: int) -> int:
                 ending = (raw[at - 3] | 32) << 8 | raw[at - 2] | 32
                 if ending == _LA or ending == _NU or ending == _NS:  # mozilla, gnu, commons
                     signs |= HOST
+        reserving = equal_letter_64(raw, i + 3, 118) & equal_letter_64(raw, i + 2, 114)
+        if reserving != 0:
+            reserving &= equal_letter_64(raw, i + 1, 101) & equal_letter_64(raw, i, 115)
+        while reserving != 0:  # reserv, riserv, réserv
+            at = i + lowest_bit(reserving)
+            reserving &= reserving - 1
+            if at > 0 and (raw[at - 1] | 32 == 101 or raw[at - 1] | 32 == 105 or raw[at - 1] == 169):
+                signs |= RESERVES
+        forbehold = equal_letter_64(raw, i, 118) & equal_letter_64(raw, i + 3, 98)
+        if forbehold != 0:
+            forbehold &= equal_letter_64(raw, i + 1, 111) & equal_letter_64(raw, i + 2, 114)
+            if forbehold & equal_letter_64(raw, i + 4, 101) != 0:  # vorbe
+                signs |= RESERVES
         names = equal_64(raw, i, 67)
         if names != 0:
             names &= equal_64(raw, i + 1, 67) | equal_64(raw, i + 1, 114)

@@ -76,7 +76,9 @@ class Samples:
             if left > 0:
                 room[rule] = left - 1
                 rows.append(at)
-        names = [name for name in table.column_names if name not in ("scores", "pii", "quality", "reservations")]
+        names = [
+            name for name in table.column_names if name not in ("scores", "pii", "quality", "reservations", "hints")
+        ]
         for row in table.select(names).take(pa.array(rows, pa.int64())).to_pylist():
             self.found[row.get("rejected_by") or KEPT_RULE, group].append(_sample(row, group))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from openbook.corpus.annotated import POLICY_FILE
 from openbook.corpus.corpus import Corpus
 from openbook.corpus.page.histogram import FINE, Counts, count
 from openbook.corpus.page.samples import Samples
@@ -18,7 +19,7 @@ from openbook.corpus.page.samples import Samples
 KEPT, DROPPED = "kept", "dropped"
 MOST_DOMAINS = 1 << 17
 """Of a language that are counted at a time: of more than twice as many the smallest are forgotten."""
-_COLUMNS = "id text title url language license rights reservations pii scores language_score quality".split()
+_COLUMNS = "id text title url language license rights reservations hints pii scores language_score quality".split()
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Tally:
     """(license, rights) -> documents, bytes."""
     reservations: dict[str, list[int]] = field(default_factory=dict)
     """Reservation -> documents kept, pages dropped."""
+    hints: dict[str, list[int]] = field(default_factory=dict)
+    """What extraction made use of, and `cut` -> documents kept, pages dropped."""
     pii: dict[str, list[int]] = field(default_factory=dict)
     """Kind -> documents, replacements."""
     domains: dict[str, Domains] = field(default_factory=dict)
@@ -56,9 +59,7 @@ class Tally:
     """(measure, KEPT or DROPPED, language) -> how its values are distributed."""
 
     def dropped(self, language: str, table: pa.Table) -> None:
-        for row in _lists(table, "reservations"):
-            for one in row:
-                _add(self.reservations, one, 0, 1)
+        self._listed(table, 0, 1)
         self._measure(DROPPED, language, table)
         self.samples.dropped(language, table)
 
@@ -71,15 +72,19 @@ class Tally:
             mine.add(domain, size)
             all_.add(domain, size)
             _add(self.licenses, (license or "not found", rights), 1, size)
-        for row in _lists(table, "reservations"):
-            for one in row:
-                _add(self.reservations, one, 1, 0)
+        self._listed(table, 1, 0)
         for name, values in _fields(table, "pii"):
             numbers = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
             if numbers.any():
                 _add(self.pii, name, int((numbers > 0).sum()), int(numbers.sum()))
         self._measure(KEPT, language, table)
         self.samples.kept(language, table)
+
+    def _listed(self, table: pa.Table, kept: int, dropped: int) -> None:
+        for name, counted in (("reservations", self.reservations), ("hints", self.hints)):
+            for row in _lists(table, name):
+                for one in row:
+                    _add(counted, one, kept, dropped)
 
     def _measure(self, what: str, language: str, table: pa.Table) -> None:
         values: dict[str, Any] = {"bytes": _bytes(table), "language_score": table.column("language_score")}
@@ -98,7 +103,8 @@ def tally(corpus: Corpus, per_rule: int) -> Tally:
     """Pages that were not kept first: their samples name the documents whose text is wanted beside them."""
     seen = Tally(Samples(per_rule))
     for language, table in _groups(corpus.folder / "rejected"):
-        seen.dropped(language, table)
+        pages = pc.fill_null(pc.not_equal(table.column("rejected_by"), POLICY_FILE), True)
+        seen.dropped(language, table.filter(pages))
     seen.samples.want_originals()
     for language, table in _groups(corpus.folder / "documents"):
         seen.kept(language, table)
@@ -120,7 +126,8 @@ def _bytes(table: pa.Table) -> np.ndarray:
 
 
 def _lists(table: pa.Table, name: str) -> list[list[str]]:
-    return [row for row in table.column(name).to_pylist() if row]
+    """The rows that hold anything; none of a corpus made before there was such a column."""
+    return [row for row in table.column(name).to_pylist() if row] if name in table.column_names else []
 
 
 def _fields(table: pa.Table, name: str) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from openbook.books.record import read_record
 from openbook.corpus.corpus import INDEX, Corpus
 from openbook.corpus.filter import THRESHOLDS
 from openbook.corpus.funnel import Funnel
-from openbook.corpus.page import counted, languages, shown
+from openbook.corpus.page import counted, languages, shown, signals
 from openbook.corpus.page.tally import tally
 from openbook.corpus.settings import CorpusSettings
 from openbook.errors import OpenbookError
@@ -67,6 +67,8 @@ def page(corpus: Corpus, funnel: Funnel, index: Mapping[str, Any], settings: Cor
     counted.add_not_pages(report, corpus.folder)
     counted.add_sources(report, funnel)
     counted.add_rights(report, seen)
+    signals.add_unreadable(report, corpus.folder, settings)
+    signals.add_hints(report, seen)
     counted.add_domains(report, seen)
     shown.add_distributions(report, seen, funnel, settings, score)
     shown.add_samples(report, seen, total)

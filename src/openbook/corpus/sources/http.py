@@ -20,6 +20,15 @@ class UnreadableError(Exception):
     """Why a record cannot be read."""
 
 
+class BrokenOffError(UnreadableError):
+    """A compressed body that ends early."""
+
+    def __init__(self, why: str, body: bytes) -> None:
+        super().__init__(why)
+        self.body = body
+        """What could be decompressed."""
+
+
 @dataclass(frozen=True)
 class Response:
     status: int
@@ -68,16 +77,32 @@ def header_lines(lines: list[str]) -> Headers:
 
 
 def decode(response: Response, limit: int) -> bytes:
-    """Raises UnreadableError when the body cannot be decoded within `limit` bytes."""
+    """Raises UnreadableError when the body cannot be decoded within `limit` bytes, BrokenOffError when a part can."""
     body = response.body
-    if "chunked" in (response.header("transfer-encoding") or "").lower():
-        body = dechunk(body)
-    if told := response.header("content-encoding"):
-        for coding in reversed(told.split(",")):
-            body = decompress(body, coding.strip().lower(), limit)
+    for number, coding in enumerate(coded := _codings(response)):
+        try:
+            body = dechunk(body) if coding == "chunked" else decompress(body, coding, limit)
+        except BrokenOffError as error:
+            if number + 1 < len(coded):
+                raise UnreadableError(str(error)) from None
+            raise
     if len(body) > limit:
         raise UnreadableError(f"the page is longer than {limit:,} bytes")
     return body
+
+
+def _codings(response: Response) -> list[str]:
+    """In the order in which they are undone: of the transfer, then of the content; the last one named was the last one
+    done. RFC 9112, 6.1; RFC 9110, 8.4."""
+    sent, content = (
+        [part.strip().lower() for part in reversed((response.header(name) or "").split(","))]
+        for name in ("transfer-encoding", "content-encoding")
+    )
+    known = [one for one in sent if one == "chunked" or one in _READERS]  # crawlers undo the others
+    return [*known, *(one for one in content if one not in _NOTHING)]
+
+
+_NOTHING = frozenset({"", "identity", "utf-8", "none"})
 
 
 def dechunk(body: bytes) -> bytes:
@@ -143,7 +168,7 @@ def decompress(body: bytes, coding: str, limit: int) -> bytes:
     """A body that is plain markup under a left-over coding header comes back as it is."""
     opener = _READERS.get(coding)
     if opener is None or not body or body.lstrip()[:1] == b"<":
-        if opener is None and coding not in ("", "identity", "utf-8", "none"):
+        if opener is None:
             raise UnreadableError(f"content coding {coding!r} is not known")
         return body
     reader, parts, size = opener(body), [], 0
@@ -152,7 +177,22 @@ def decompress(body: bytes, coding: str, limit: int) -> bytes:
             parts.append(part)
             size += len(part)
     except _CODING_ERRORS as error:
-        raise UnreadableError(f"the body cannot be decompressed ({coding}: {str(error)[:100]})") from None
+        why = f"the body cannot be decompressed ({coding}: {str(error)[:100]})"
+        beginning = _salvaged(opener(body), limit)
+        raise (BrokenOffError(why, beginning) if beginning else UnreadableError(why)) from None
     if size > limit:
         raise UnreadableError(f"the page is longer than {limit:,} bytes when decompressed")
     return b"".join(parts)
+
+
+def _salvaged(reader: BinaryIO, limit: int) -> bytes:
+    """What comes out before the error, which a read of much would keep back."""
+    parts, size = [], 0
+    read = getattr(reader, "read1", reader.read)
+    try:
+        while size <= limit and (part := read(1 << 12)):
+            parts.append(part)
+            size += len(part)
+    except _CODING_ERRORS:
+        pass
+    return b"".join(parts) if size <= limit else b""

@@ -1,6 +1,7 @@
 """What kind of page a body is: as declared, else as its first bytes look."""
 
 import re
+from urllib.parse import urljoin
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = "text/plain"
@@ -9,6 +10,10 @@ _SAYS_NOTHING = frozenset({"", "unk", "unknown/unknown", "application/octet-stre
 _NAME = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+_-]{0,60}")
 POLICY_FILES = ("/robots.txt", "/ai.txt", "/.well-known/ai.txt", "/.well-known/tdmrep.json")
 """Paths of what a site says about its pages: read as text, whatever type it is declared as."""
+NO_RULES = "there are no rules: the site answered "
+POINTS_TO = "the site points to "
+"""How what was answered in place of a policy file begins: it says nothing, or the file is elsewhere. Any other answer
+leaves open what the site says."""
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|body|title|meta)[\s>]", re.IGNORECASE)
 
 
@@ -47,6 +52,19 @@ def kind_of(name: str | None) -> str:
 def is_policy_file(url: str) -> bool:
     url = url.partition("?")[0].partition("#")[0]
     return url.endswith(POLICY_FILES) and re.sub(r"^[a-z]+://[^/?#]*", "", url, flags=re.IGNORECASE) in POLICY_FILES
+
+
+def policy_answer(status: int, url: str, location: str | None) -> str | None:
+    """What an answer other than 2xx means for a site's policies (RFC 9309, 2.3.1.2 to 2.3.1.4; 429 asks to come again,
+    so it says as little as 503). None for 2xx."""
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400 and location:
+        try:
+            return POINTS_TO + urljoin(url, location.strip())
+        except ValueError:
+            return f"the site answered {status} and points nowhere"
+    return f"{NO_RULES}{status}" if 400 <= status < 500 and status != 429 else f"the site answered {status}"
 
 
 def may_be_page(declared: str | None, identified: str | None) -> bool:

@@ -62,3 +62,5 @@ class RawPage:
     """As a column declares it."""
     license: str | None
     error: str | None = None
+    cut: str | None = None
+    """Why `body` is only the beginning of the page."""

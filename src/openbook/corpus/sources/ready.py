@@ -41,7 +41,8 @@ def to_page(file: SourceFile, offset: int, length: int, row: Mapping[str, Any] |
     fields = {name: _said(lookup(row or {}, column)) for name, column in file.mapping.items() if name != "text"}
     text = lookup(row, file.mapping.get("text", "text")) if row is not None else None
     if error is None and not isinstance(text, str):
-        error = f"no text in column {file.mapping.get('text', 'text')!r}"
+        held = "" if text is None else f", which holds a value of type {type(text).__name__}"
+        error = f"no text in column {file.mapping.get('text', 'text')!r}{held}"
     body = b""
     if isinstance(text, str):
         body = text.encode("utf-8", errors="replace")

@@ -156,12 +156,13 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
     url = record.headers.get("warc-target-uri", "").strip("<>")
     policy = media.is_policy_file(url)
     headers: http.Headers = ()
-    body = record.block
+    body, cut = record.block, None
     try:
         if kind == "response" and _is_http(record):
             response = http.parse(body)
-            if policy and response.status >= 500:  # RFC 9309, 2.3.1.4: what the site says is not known
-                raise UnreadableError(f"the site answered {response.status}")
+            answer = media.policy_answer(response.status, url, response.header("location")) if policy else None
+            if answer:
+                raise UnreadableError(answer)
             if not 200 <= response.status < 300:
                 others[f"status {response.status % 1000}"] += 1
                 return None
@@ -169,7 +170,14 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
             if policy:  # whatever the server takes it for
                 declared, identified = "text/plain; charset=utf-8", None
             if media.may_be_page(declared, identified):
-                body = http.decode(response, MAX_BODY)
+                try:
+                    body = http.decode(response, MAX_BODY)
+                except http.BrokenOffError as error:
+                    if policy:  # the rest may say more
+                        raise
+                    body, cut = error.body, str(error)
+            if policy and record.headers.get("warc-truncated"):
+                raise UnreadableError("only a part of it was stored")
             if record.headers.get("warc-truncated") and not body:
                 raise UnreadableError(
                     f"a page of {response.header('content-length')} bytes was left out when it was stored"
@@ -198,6 +206,7 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
         text=media.decode_text(body, charset) if content_type == media.TEXT else None,
         language=None,
         license=file.license,
+        cut=cut,
     )
 
 
