@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -19,6 +20,14 @@ class ToolCallFunction(BaseModel):
 
     name: str
     arguments: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether the arguments are a JSON object, as a chat template takes for granted."""
+        try:
+            return isinstance(orjson.loads(self.arguments), dict)
+        except orjson.JSONDecodeError:
+            return False
 
 
 class ToolCall(BaseModel):

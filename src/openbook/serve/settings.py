@@ -18,6 +18,7 @@ class Limits(BaseModel):
     body_bytes: Annotated[int, Field(ge=1024)] = 8 * 2**20
     body_seconds: Annotated[float, Field(gt=0)] = 30.0  # a body must have arrived whole by then
     messages: Annotated[int, Field(ge=1)] = 1024
+    characters: Annotated[int, Field(ge=1)] = 500_000  # of all texts of a request, or ids of tokens; before tokenizing
     prompts: Annotated[int, Field(ge=1)] = 256  # in one /v1/completions request
     choices: Annotated[int, Field(ge=1)] = 16  # the parameter n
     max_tokens: Annotated[int, Field(ge=1)] = 32_768

@@ -152,8 +152,13 @@ class UpstreamEngine:
         if self._kind not in COUNTING:
             raise RefusedError("The server behind this one does not tell the tokens of a text.", 501)
 
-    async def count(self, conversation: Conversation) -> int:
-        raise RefusedError("The server behind this one does not tell the tokens of messages.", 501)
+    async def lay_out(self, conversation: Conversation) -> list[int]:
+        if self._kind not in ("openbook", "vllm"):
+            raise RefusedError("The server behind this one does not tell the tokens of messages.", 501)
+        body: dict[str, Any] = {"model": self._target.name, "messages": list(conversation.messages)}
+        if conversation.tools:
+            body["tools"] = list(conversation.tools)
+        return [int(number) for number in (await self._ask(f"{self._root}/tokenize", body))["tokens"]]
 
     def _url(self, path: str) -> str:
         return self._target.url.removesuffix("/") + path
