@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from running import Running
+from conftest import Suite
 
 PERSON = {
     "type": "object",
@@ -39,8 +39,8 @@ def form(schema: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.fixture
-def official(smollm_server: Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{smollm_server.url}/v1", api_key="none", max_retries=0, timeout=120)
+def official(suite: Suite) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{suite.server.url}/v1", api_key="none", max_retries=0, timeout=120)
 
 
 @pytest.fixture
@@ -51,15 +51,15 @@ def name(official: openai.OpenAI) -> str:
 def test_a_schema_is_followed_whatever_the_model_would_say(official: openai.OpenAI, name: str) -> None:
     answer = official.chat.completions.create(
         model=name, messages=[{"role": "user", "content": "Tell me about a person."}], temperature=1.0, seed=3,
-        max_tokens=80, response_format=form(PERSON),
+        max_tokens=300, response_format=form(PERSON),
     )  # type: ignore[call-overload]  # fmt: skip
     person = json.loads(answer.choices[0].message.content)
     assert set(person) == {"name", "age"}
     assert 0 <= person["age"] <= 120
 
 
-def test_a_completion_follows_a_schema_or_a_grammar(smollm_server: Running) -> None:
-    with smollm_server.client() as client:
+def test_a_completion_follows_a_schema_or_a_grammar(suite: Suite) -> None:
+    with suite.server.client() as client:
         body = {"prompt": "A person: ", "max_tokens": 80, "temperature": 0}
         answer = client.post("/v1/completions", json=body | {"response_format": form(PERSON)}).json()
         assert set(json.loads(answer["choices"][0]["text"])) == {"name", "age"}
@@ -71,7 +71,7 @@ def test_a_completion_follows_a_schema_or_a_grammar(smollm_server: Running) -> N
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_tool_that_must_be_called_is_called(official: openai.OpenAI, name: str, choice: Any, stream: bool) -> None:
     answer = official.chat.completions.create(
-        model=name, messages=QUESTION, tools=[WEATHER], tool_choice=choice, temperature=0, max_tokens=60, stream=stream
+        model=name, messages=QUESTION, tools=[WEATHER], tool_choice=choice, temperature=0, max_tokens=100, stream=stream
     )  # type: ignore[call-overload]
     if stream:
         chunks = [chunk.choices[0] for chunk in answer if chunk.choices]
@@ -97,8 +97,9 @@ def test_a_tools_result_can_be_handed_back(official: openai.OpenAI, name: str) -
         {"role": "tool", "tool_call_id": "call_1", "content": "27 degrees, sunny"},
     ]
     answer = official.chat.completions.create(
-        model=name, messages=messages, tools=[WEATHER], tool_choice="none", temperature=0, max_tokens=20
-    )  # type: ignore[call-overload]
+        model=name, messages=messages, tools=[WEATHER], tool_choice="none", temperature=0, max_tokens=20,
+        logit_bias={"0": -100},
+    )  # type: ignore[call-overload]  # fmt: skip
     assert answer.choices[0].message.content
     assert not answer.choices[0].message.tool_calls
 
@@ -239,9 +240,10 @@ def test_a_tool_whose_parameters_refer_to_themselves_can_be_called(any_client: h
     assert set(json.loads(call["function"]["arguments"])) == {"left"}
 
 
-def test_texts_that_mean_alike_are_near(official: openai.OpenAI, name: str) -> None:
+def test_texts_that_mean_alike_are_near(official: openai.OpenAI, name: str, suite: Suite) -> None:
     texts = ["The ship sailed across the sea.", "A boat crossed the ocean.", "He repaired the engine of the car."]
     vectors = [item.embedding for item in official.embeddings.create(model=name, input=texts).data]
     near, far = (sum(a * b for a, b in zip(vectors[0], other, strict=True)) for other in vectors[1:])
-    assert near > far
+    assert near > far or not suite.sensible
+    assert near != far
     assert sum(value**2 for value in vectors[0]) == pytest.approx(1, abs=1e-3)
