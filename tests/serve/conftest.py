@@ -16,7 +16,15 @@ import small_release
 import tiny_model
 from running import Running, serving
 
-LIMITS = {"body_bytes": 200_000, "waiting": 4, "prompts": 8, "choices": 4, "max_tokens": 400, "messages": 8}
+LIMITS = {
+    "body_bytes": 200_000,
+    "characters": 20_000,
+    "waiting": 4,
+    "prompts": 8,
+    "choices": 4,
+    "max_tokens": 400,
+    "messages": 8,
+}
 
 
 @pytest.fixture(scope="session")

@@ -212,4 +212,7 @@ def _refusal(status: int, content: object) -> RefusedError | EngineGoneError:
     kind = str(told.get("type"))
     if kind == "exceed_context_size_error":
         code = "context_length_exceeded"
-    return RefusedError(message, status, code if isinstance(code, str) else None)
+    param = told.get("param")
+    return RefusedError(
+        message, status, code if isinstance(code, str) else None, param if isinstance(param, str) else None
+    )
