@@ -90,6 +90,6 @@ def test_an_adapter_as_a_pickle_is_refused(tiny_folder: Path, tmp_path: Path, na
     adapter, mark = tiny_model.write_peft(tmp_path / "adapter"), tmp_path / "executed"
     (adapter / "adapter_model.safetensors").unlink()
     (adapter / name).write_bytes(pickle.dumps(_Loud(mark)))
-    with pytest.raises(OpenbookError, match="adapter_model|The adapter .* cannot be read"):
+    with pytest.raises(OpenbookError, match=r"adapter_model|The adapter .* cannot be read"):
         serve(tiny_folder, ServeSettings(port=0, adapters=({"name": "legal", "path": adapter},)))  # type: ignore[arg-type]
     assert not mark.exists()
