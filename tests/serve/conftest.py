@@ -18,7 +18,7 @@ from running import Running, serving
 
 LIMITS = {
     "body_bytes": 200_000,
-    "characters": 20_000,
+    "characters": 40_000,
     "waiting": 4,
     "prompts": 8,
     "choices": 4,

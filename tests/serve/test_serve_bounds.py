@@ -99,13 +99,13 @@ def test_a_long_text_is_embedded_by_a_model_of_a_longer_context(suite: Suite) ->
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
-        ("/tokenize", {"prompt": "a " * 10_001}, "prompt"),
-        ("/tokenize", {"messages": [{"role": "user", "content": "a" * 20_000}]}, "messages"),
-        ("/detokenize", {"tokens": [1] * 20_001}, "tokens"),
-        (COMPLETE, {"prompt": "a " * 10_001}, "prompt"),
-        (COMPLETE, {"prompt": ["a" * 10_000, "b" * 10_001]}, "prompt"),
-        (CHAT, {"messages": [{"role": "user", "content": "a" * 20_000}]}, "messages"),
-        ("/v1/embeddings", {"input": "a" * 20_001}, "input"),
+        ("/tokenize", {"prompt": "a " * 20_001}, "prompt"),
+        ("/tokenize", {"messages": [{"role": "user", "content": "a" * 40_000}]}, "messages"),
+        ("/detokenize", {"tokens": [1] * 40_001}, "tokens"),
+        (COMPLETE, {"prompt": "a " * 20_001}, "prompt"),
+        (COMPLETE, {"prompt": ["a" * 20_000, "b" * 20_001]}, "prompt"),
+        (CHAT, {"messages": [{"role": "user", "content": "a" * 40_000}]}, "messages"),
+        ("/v1/embeddings", {"input": "a" * 40_001}, "input"),
     ],
 )  # fmt: skip
 def test_a_text_of_megabytes_is_refused_before_it_is_cut_into_tokens(

@@ -1,6 +1,6 @@
 """Can the form asked of an answer be enforced? Schemas, grammars and tools are checked before the engine sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -9,6 +9,7 @@ from llguidance import LLMatcher
 from openbook.serve import grammars, schemas
 from openbook.serve.errors import ApiError
 from openbook.serve.gbnf import GrammarError
+from openbook.serve.messages import Tool
 
 LONGEST = 65_536  # bytes of a schema or grammar
 MOST_TOOLS = 64
@@ -47,3 +48,15 @@ def check_grammar(grammar: str) -> str:
             422, f"grammar is no GBNF that can be held to: {trouble}.", param="grammar", code=BAD_GRAMMAR
         ) from None
     return grammar
+
+
+def offered(tools: Sequence[Tool]) -> list[dict[str, Any]]:
+    """The tools as the engine wants them; ApiError 422 for one whose parameters cannot be enforced."""
+    found = []
+    for place, tool in enumerate(tools):
+        plain = tool.model_dump(exclude_none=True, exclude={"function": {"strict"}})
+        checked = check_schema(tool.function.parameters or ANY_OBJECT, f"tools.{place}.function.parameters")
+        if tool.function.parameters:
+            plain["function"]["parameters"] = checked
+        found.append(plain)
+    return found

@@ -1,15 +1,15 @@
 """What may a request hold? OpenAI's fields with their bounds; a field we cannot honor is refused, never ignored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from openbook.serve.constraints import ANY_OBJECT, MOST_TOOLS, check_grammar, check_schema
+from openbook.serve.constraints import ANY_OBJECT, MOST_TOOLS, check_grammar, check_schema, offered
 from openbook.serve.engine.interface import Conversation, Sampling
 from openbook.serve.errors import ApiError
-from openbook.serve.messages import STRICT, ChosenTool, Message, Tool
+from openbook.serve.messages import STRICT, ChosenTool, Message, Tool, told
 from openbook.serve.settings import Limits
 
 TokenId = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -206,28 +206,6 @@ class ChatBody(SamplingBody):
             tool_choice=choice if tools else None,
             parallel_tool_calls=bool(self.parallel_tool_calls),
         )
-
-
-def told(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The messages as a chat template wants them; ApiError 422 for calls whose arguments are no JSON object."""
-    for place, message in enumerate(messages):
-        for number, call in enumerate(message.tool_calls or ()):
-            if not call.function.sound:
-                where = f"messages.{place}.tool_calls.{number}.function.arguments"
-                raise ApiError(422, f"{where} is not a JSON object.", param=where, code="invalid_tool_arguments")
-    return [message.plain() for message in messages]
-
-
-def offered(tools: Sequence[Tool]) -> list[dict[str, Any]]:
-    """The tools as the engine wants them; ApiError 422 for one whose parameters cannot be enforced."""
-    found = []
-    for place, tool in enumerate(tools):
-        plain = tool.model_dump(exclude_none=True, exclude={"function": {"strict"}})
-        checked = check_schema(tool.function.parameters or ANY_OBJECT, f"tools.{place}.function.parameters")
-        if tool.function.parameters:
-            plain["function"]["parameters"] = checked
-        found.append(plain)
-    return found
 
 
 class EmbeddingsBody(BaseModel):
