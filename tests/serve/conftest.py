@@ -1,8 +1,10 @@
 """Real servers on loopback: one with a tiny model of random weights, one with SmolLM2 where it is installed."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -10,10 +12,19 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import small_release
 import tiny_model
 from running import Running, serving
 
-LIMITS = {"body_bytes": 200_000, "waiting": 4, "prompts": 8, "choices": 4, "max_tokens": 400, "messages": 8}
+LIMITS = {
+    "body_bytes": 200_000,
+    "characters": 40_000,
+    "waiting": 4,
+    "prompts": 8,
+    "choices": 4,
+    "max_tokens": 400,
+    "messages": 8,
+}
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +90,30 @@ def smollm_gguf() -> Path:
 def smollm_server(smollm_gguf: Path) -> Iterator[Running]:
     with serving(smollm_gguf, context=1024, parallel=4, threads=1) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def our_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release made for the tests, or the one that OPENBOOK_TEST_RELEASE names."""
+    named = os.environ.get("OPENBOOK_TEST_RELEASE")
+    return Path(named) if named else small_release.write_release(tmp_path_factory.mktemp("ours") / "release")
+
+
+@pytest.fixture(scope="session")
+def our_release_server(our_release: Path) -> Iterator[Running]:
+    with serving(our_release, parallel=4, threads=1) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What the client suites are run against."""
+
+    server: Running
+    sensible: bool  # whether what it answers can be asked to be true; of others only the form can
+
+
+@pytest.fixture(scope="session", params=["smollm", "release"])
+def suite(request: pytest.FixtureRequest) -> Suite:
+    names = {"smollm": "smollm_server", "release": "our_release_server"}
+    return Suite(request.getfixturevalue(names[request.param]), request.param == "smollm")

@@ -11,9 +11,11 @@ import openai
 import pytest
 import tiny_model
 from running import serving
+from typer.testing import CliRunner
 
+from openbook.cli.app import app
 from openbook.errors import OpenbookError
-from openbook.serve import ServeSettings, serve
+from openbook.serve import ServeSettings, read_limits, serve
 from openbook.serve.keys import digest_of, new_key, read_keys
 
 ASK = {"prompt": "a", "max_tokens": 2}
@@ -168,3 +170,36 @@ def test_the_audit_log_says_who_and_how_much_and_content_only_when_told(
     assert (lines[0]["model"], lines[0]["outcome"], lines[0]["completion_tokens"]) == ("tiny", "answered", 2)
     assert ("Sliema-4711" in path.read_text()) is with_content
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_limits_and_kept_content_are_set_on_the_command_line(
+    tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server is started with is what the command line says; the page reads `content_logged` from there."""
+    given: list[ServeSettings] = []
+    monkeypatch.setattr("openbook.serve.serve", lambda target, settings: given.append(settings))
+    (tmp_path / "limits.toml").write_text("characters = 5000\nwaiting = 2\n")
+    words = ["serve", str(tiny_gguf), "--limits", str(tmp_path / "limits.toml"), "--audit", str(tmp_path / "log")]
+    assert CliRunner().invoke(app, [*words, "--audit-content"]).exit_code == 0
+    assert CliRunner().invoke(app, ["serve", str(tiny_gguf)]).exit_code == 0
+    assert (given[0].limits.characters, given[0].limits.waiting, given[0].limits.choices) == (5000, 2, 16)
+    assert (given[0].audit_content, given[1].audit_content) == (True, False)
+    assert given[1].limits == ServeSettings().limits
+    alone = CliRunner().invoke(app, ["serve", str(tiny_gguf), "--audit-content"])
+    assert isinstance(alone.exception, OpenbookError) and "--audit FILE" in str(alone.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("waiting = -1", "wrong at waiting"),
+        ("wait = 1", "wrong at wait.*It may set body_bytes"),
+        ("[", "not valid TOML"),
+    ],
+)
+def test_a_file_of_limits_with_a_mistake_is_a_sentence(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "limits.toml").write_text(content)
+    with pytest.raises(OpenbookError, match=said):
+        read_limits(tmp_path / "limits.toml")
+    with pytest.raises(OpenbookError, match="cannot be read"):
+        read_limits(tmp_path / "nothing.toml")

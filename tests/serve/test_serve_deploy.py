@@ -42,6 +42,35 @@ def test_systemd_finds_nothing_wrong_with_the_unit_and_little_exposed(tmp_path: 
     assert found is None or float(found[1]) < 3  # older versions cannot judge a file
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_takes_the_unit_with_keys_tls_and_a_graphics_card_too(tmp_path: Path) -> None:
+    """The lines that are offered as comments, with the signs taken away."""
+    unit = tmp_path / "openbook.service"
+    text = UNIT.read_text().replace("/opt/openbook/bin/openbook", str(shutil.which("true")))
+    offered = re.sub(r"^#(LoadCredential|Device)", r"\1", text, flags=re.M)
+    assert offered.count("LoadCredential=") == 3 and offered.count("\nDevice") == 2
+    unit.write_text(offered.replace("PrivateDevices=yes", "PrivateDevices=no"))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_offered_options_are_ones_that_the_program_takes() -> None:
+    offered = " ".join(re.findall(r"^#(?: ExecStart:)? {2,}(--.*)$", UNIT.read_text(), re.M)).split()
+    assert {"--keys", "--audit", "--certificate", "--certificate-key"} == {one for one in offered if one[:2] == "--"}
+    said = CliRunner().invoke(app, ["serve", "/srv/openbook/release", *offered])
+    assert "does not exist" in str(said.exception), said.output
+
+
+def test_the_container_installs_the_torch_that_the_makefile_does_and_leaves_the_rest_out() -> None:
+    wanted = re.compile(r'"(torch[^"]*)"')
+    container, root = CONTAINER.read_text(), DEPLOY.parent
+    assert wanted.findall(container) == wanted.findall((root / "Makefile").read_text()) != []
+    assert container.index('"torch') < container.index("COPY . /source")  # before anything that could choose another
+    ignored = (root / ".dockerignore").read_text().splitlines()
+    assert {".git", ".venv", ".cache", "runs"} <= set(ignored)
+    assert not {"src", "pyproject.toml", "README.md", "LICENSE", "recipes"} & set(ignored)
+
+
 @pytest.mark.parametrize("place", [UNIT, CONTAINER])
 def test_the_command_lines_are_ones_that_the_program_takes(place: Path) -> None:
     text = place.read_text()

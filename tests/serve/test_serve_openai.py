@@ -1,17 +1,17 @@
-"""The official OpenAI client, unchanged, against SmolLM2: whole, streamed, side by side."""
+"""The official OpenAI client, unchanged, against SmolLM2 and a release of ours: whole, streamed, side by side."""
 
 import asyncio
 
 import openai
 import pytest
-from running import Running
+from conftest import Suite
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer with one word."}]
 
 
 @pytest.fixture
-def official(smollm_server: Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{smollm_server.url}/v1", api_key="none", max_retries=0, timeout=60)
+def official(suite: Suite) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{suite.server.url}/v1", api_key="none", max_retries=0, timeout=60)
 
 
 @pytest.fixture
@@ -19,41 +19,47 @@ def name(official: openai.OpenAI) -> str:
     return official.models.list().data[0].id
 
 
-def test_a_chat_is_answered(official: openai.OpenAI, name: str) -> None:
+def test_a_chat_is_answered(official: openai.OpenAI, name: str, suite: Suite) -> None:
     answer = official.chat.completions.create(model=name, messages=QUESTION, temperature=0, max_tokens=12)  # type: ignore[call-overload]
-    assert "Paris" in answer.choices[0].message.content
+    assert "Paris" in answer.choices[0].message.content or not suite.sensible
+    assert answer.choices[0].finish_reason in ("stop", "length")
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
-def test_a_streamed_chat_says_the_same(official: openai.OpenAI, name: str) -> None:
+def test_a_streamed_chat_says_the_same(official: openai.OpenAI, name: str, suite: Suite) -> None:
     stream = official.chat.completions.create(
         model=name, messages=QUESTION, temperature=0, max_tokens=12, stream=True, stream_options={"include_usage": True}
     )  # type: ignore[call-overload]
     chunks = list(stream)
-    assert "Paris" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    whole = official.chat.completions.create(model=name, messages=QUESTION, temperature=0, max_tokens=12)  # type: ignore[call-overload]
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert said == whole.choices[0].message.content
     assert chunks[-1].usage.completion_tokens <= 12
 
 
-def test_a_text_is_completed_with_log_probabilities(official: openai.OpenAI, name: str) -> None:
+def test_a_text_is_completed_with_log_probabilities(official: openai.OpenAI, name: str, suite: Suite) -> None:
     answer = official.completions.create(
         model=name, prompt="The capital of France is", temperature=0, max_tokens=1, logprobs=2
     )
-    assert answer.choices[0].text == " Paris"
+    assert answer.choices[0].text == " Paris" or not suite.sensible
     told = answer.choices[0].logprobs
     assert told is not None and told.token_logprobs is not None and told.token_logprobs[0] is not None
-    assert -1.5 < told.token_logprobs[0] < 0
+    assert told.token_logprobs[0] < 0
+    assert told.token_logprobs[0] > -1.5 or not suite.sensible
+    assert told.top_logprobs is not None and told.token_logprobs[0] == max(told.top_logprobs[0].values())
 
 
-def test_chat_log_probabilities_hold_the_alternatives(official: openai.OpenAI, name: str) -> None:
+def test_chat_log_probabilities_hold_the_alternatives(official: openai.OpenAI, name: str, suite: Suite) -> None:
     answer = official.chat.completions.create(
         model=name, messages=QUESTION, temperature=0, max_tokens=2, logprobs=True, top_logprobs=3
     )  # type: ignore[call-overload]
     content = answer.choices[0].logprobs.content
     assert all(len(item.top_logprobs) == 3 for item in content)
-    assert bytes(byte for item in content for byte in item.bytes).decode() == answer.choices[0].message.content
+    raw = bytes(byte for item in content for byte in item.bytes)
+    assert raw.decode(errors="replace") == answer.choices[0].message.content
 
 
-def test_refusals_raise_the_clients_own_errors(official: openai.OpenAI, name: str) -> None:
+def test_refusals_raise_the_clients_own_errors(official: openai.OpenAI, name: str, suite: Suite) -> None:
     with pytest.raises(openai.NotFoundError, match="There is no model"):
         official.completions.create(model="gpt-4", prompt="a")
     with pytest.raises(openai.BadRequestError, match="temperature"):
@@ -62,9 +68,9 @@ def test_refusals_raise_the_clients_own_errors(official: openai.OpenAI, name: st
         official.completions.create(model=name, prompt="a", n=17)
 
 
-def test_eight_conversations_at_once_are_all_answered(smollm_server: Running, name: str) -> None:
+def test_eight_conversations_at_once_are_all_answered(suite: Suite, name: str) -> None:
     async def run() -> list[str]:
-        async with openai.AsyncOpenAI(base_url=f"{smollm_server.url}/v1", api_key="none", max_retries=0) as client:
+        async with openai.AsyncOpenAI(base_url=f"{suite.server.url}/v1", api_key="none", max_retries=0) as client:
 
             async def ask() -> str:
                 answer = await client.chat.completions.create(
@@ -75,4 +81,5 @@ def test_eight_conversations_at_once_are_all_answered(smollm_server: Running, na
             return list(await asyncio.gather(*(ask() for _ in range(8))))
 
     answers = asyncio.run(run())
-    assert all("Paris" in answer for answer in answers)
+    assert len(answers) == 8 and all(answers)
+    assert all("Paris" in answer for answer in answers) or not suite.sensible

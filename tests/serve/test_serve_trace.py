@@ -105,7 +105,7 @@ def test_a_server_without_an_index_says_so(client: httpx.Client) -> None:
     answer = client.post("/v1/trace", json={"text": SAID})
     assert answer.status_code == 501
     assert "--trace" in answer.json()["error"]["message"]
-    assert client.get("/about").json() == {"model": "tiny", "traced": False, "release": None}
+    assert client.get("/about").json() == {"model": "tiny", "base": None, "traced": False, "release": None}
     assert client.get("/about/tiny/evidence.json").status_code == 404
 
 

@@ -43,6 +43,10 @@ def serve(
     certificate_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="A web page elsewhere that may ask (CORS).")] = None,
     audit: Annotated[Path | None, typer.Option(help="File that says who asked when for how much.")] = None,
+    audit_content: Annotated[
+        bool, typer.Option("--audit-content", help="And what was asked; the page then says so.")
+    ] = False,
+    limits: Annotated[Path | None, typer.Option(help="File of bounds on requests (TOML); docs/serving.md.")] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Run whose index answers are traced in (its trace folder).")
     ] = None,
@@ -52,9 +56,11 @@ def serve(
     deletions_key: Annotated[Path | None, typer.Option(help="PEM of the public key that must have signed it.")] = None,
 ) -> None:
     """Serve a model: an OpenAI-shaped API and a page to talk to it."""
-    from openbook.serve import ServeSettings, WatermarkSettings
+    from openbook.serve import Limits, ServeSettings, WatermarkSettings, read_limits
     from openbook.serve import serve as serve_model
 
+    if audit_content and audit is None:
+        raise OpenbookError("--audit-content is for --audit FILE, which the content would be written to.")
     settings = ServeSettings(
         host=host,
         port=port,
@@ -71,6 +77,8 @@ def serve(
         certificate_key=certificate_key,
         origins=tuple(origin or ()),
         audit=audit,
+        audit_content=audit_content,
+        limits=read_limits(limits) if limits else Limits(),
         trace=trace,
         deletions=tuple(deletions or ()),
         deletions_key=deletions_key,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from openbook.serve.settings import Adapter, Limits, ServeSettings, Upstream, WatermarkSettings
+from openbook.serve.settings import Adapter, Limits, ServeSettings, Upstream, WatermarkSettings, read_limits
 
-__all__ = ["Adapter", "Limits", "ServeSettings", "Upstream", "WatermarkSettings", "serve"]
+__all__ = ["Adapter", "Limits", "ServeSettings", "Upstream", "WatermarkSettings", "read_limits", "serve"]
 
 
 def serve(target: Path | None, settings: ServeSettings) -> None:

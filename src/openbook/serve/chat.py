@@ -12,6 +12,7 @@ from openbook.serve.answers import Collected, Job
 from openbook.serve.engine.interface import Delta, Engine, Usage
 from openbook.serve.errors import ApiError
 from openbook.serve.identity import Identity
+from openbook.serve.messages import Message
 from openbook.serve.requests import ChatBody
 from openbook.serve.responses import dumps
 from openbook.serve.settings import Limits
@@ -80,14 +81,19 @@ class ChatShape:
         return self._opened + dumps(choice) + b"]}\n\n"
 
 
+def check_messages(messages: Sequence[Message], name: str, has_template: bool, limits: Limits) -> None:
+    """ApiError where there is no form for messages, or where they are too many."""
+    if not has_template:
+        text = f"{name} has no chat template: it completes text. Use /v1/completions."
+        raise ApiError(400, text, code="no_chat_template")
+    if len(messages) > limits.messages:
+        text = f"messages holds {len(messages)}; a request may hold {limits.messages}."
+        raise ApiError(422, text, param="messages")
+
+
 def job(body: ChatBody, engine: Engine, served: Identity, tenant: str, has_template: bool, limits: Limits) -> Job:
     """What is to be done for a checked body."""
-    if not has_template:
-        text = f"{served.name} has no chat template: it completes text. Use /v1/completions."
-        raise ApiError(400, text, code="no_chat_template")
-    if len(body.messages) > limits.messages:
-        text = f"messages holds {len(body.messages)}; a request may hold {limits.messages}."
-        raise ApiError(422, text, param="messages")
+    check_messages(body.messages, served.name, has_template, limits)
     if body.max_tokens is not None and body.max_completion_tokens is not None:
         raise ApiError(400, "Give max_tokens or max_completion_tokens, not both.", param="max_tokens")
     asked = body.max_completion_tokens if body.max_tokens is None else body.max_tokens

@@ -18,6 +18,9 @@ async def answer(body: EmbeddingsBody, engine: Engine, model: str, limits: Limit
         text = f"input holds {len(inputs)} texts; a request may hold {limits.prompts}."
         raise ApiError(422, text, param="input")
     vectors, read = await engine.embed(inputs)
+    if body.dimensions not in (None, len(vectors[0])):
+        text = f"dimensions is {body.dimensions}; the vectors of {model} have {len(vectors[0])}, and are not cut."
+        raise ApiError(422, text, param="dimensions")
     data = [
         {"object": "embedding", "index": index, "embedding": _written(vector, body.encoding_format)}
         for index, vector in enumerate(vectors)

@@ -48,7 +48,7 @@ def as_api_error(trouble: Exception) -> ApiError:
     if isinstance(trouble, ApiError):
         return trouble
     if isinstance(trouble, RefusedError):
-        return ApiError(trouble.status, str(trouble), code=trouble.code)
+        return ApiError(trouble.status, str(trouble), param=trouble.param, code=trouble.code)
     if isinstance(trouble, EngineGoneError):
         return ApiError(503, str(trouble), code="engine_unavailable", headers={"Retry-After": "2"})
     return ApiError(500, "The server failed while it worked on this request.")

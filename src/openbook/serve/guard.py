@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,11 +23,9 @@ SECURITY_HEADERS = {
 OPEN_ROUTES = frozenset({"/health", "/ready"})
 SCOPES = {"/metrics": "metrics"}
 MODELS = "/v1/models/"
-CORS_HEADERS = {
-    "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
-    "Access-Control-Max-Age": "600",
-}
+CORS_HEADERS = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "600"}
+ASKED_WITH = re.compile(r"authorization|content-type|openai-(organization|project|beta)|x-stainless-[a-z0-9-]{1,40}")
+"""Headers that another site's page may send: those of OpenAI's JavaScript client."""
 
 
 class Guard:
@@ -66,7 +65,7 @@ class Guard:
         try:
             self._check_place(headers, origin)
             if scope["method"] == "OPTIONS" and origin in self._origins:
-                await _preflight(hardened)
+                await _preflight(headers, hardened)
                 return
             scope.setdefault("state", {})["caller"] = self._caller(scope, headers)
         except ApiError as trouble:
@@ -127,8 +126,11 @@ def _shown(authorization: str) -> str:
     return ""
 
 
-async def _preflight(send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in CORS_HEADERS.items()]
+async def _preflight(asked: Headers, send: Send) -> None:
+    wanted = {name.strip().lower() for name in asked.get("access-control-request-headers", "").split(",")}
+    allowed = ["authorization", "content-type", *sorted(filter(ASKED_WITH.fullmatch, wanted))]
+    found = CORS_HEADERS | {"Access-Control-Allow-Headers": ", ".join(dict.fromkeys(allowed))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in found.items()]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 

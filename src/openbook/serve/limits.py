@@ -13,6 +13,8 @@ from openbook.serve import requests
 from openbook.serve.errors import ApiError
 from openbook.serve.settings import Limits
 
+TEXTS = ("prompt", "messages", "input", "tokens", "tools")
+"""Fields whose length a tokenizer would feel: some megabytes keep it busy for half a minute."""
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -60,10 +62,28 @@ async def body(request: Request, shape: type[Body], limits: Limits) -> Body:
         raise ApiError(400, f"The body is not valid JSON: {trouble}.", code="invalid_json") from None
     if not isinstance(content, dict):
         raise ApiError(400, "The body must be a JSON object.", code="invalid_json")
+    for name in TEXTS:
+        if (length := _length(content.get(name))) > limits.characters:
+            text = f"{name} holds {length:,} characters or tokens; a request may hold {limits.characters:,}."
+            raise ApiError(422, text, param=name, code="text_too_long")
     try:
         return shape.model_validate(content)
     except ValidationError as trouble:
         raise requests.refusal(trouble) from None
+
+
+def _length(value: object) -> int:
+    """Characters of all texts in a value, and one for each number."""
+    found, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, dict):
+            left += one.values()
+        elif one is not None:
+            found += len(one) if isinstance(one, str) else 1
+    return found
 
 
 async def _read(request: Request, limits: Limits) -> bytes:

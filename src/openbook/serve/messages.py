@@ -1,8 +1,12 @@
 """What may a conversation hold? Messages of text, calls of tools and their results, and the tools themselves."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from openbook.serve.errors import ApiError
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -19,6 +23,14 @@ class ToolCallFunction(BaseModel):
 
     name: str
     arguments: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether the arguments are a JSON object, as a chat template takes for granted."""
+        try:
+            return isinstance(orjson.loads(self.arguments), dict)
+        except orjson.JSONDecodeError:
+            return False
 
 
 class ToolCall(BaseModel):
@@ -91,3 +103,13 @@ class ChosenTool(BaseModel):
 
     type: Literal["function"]
     function: ChosenName
+
+
+def told(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages as a chat template wants them; ApiError 422 for calls whose arguments are no JSON object."""
+    for place, message in enumerate(messages):
+        for number, call in enumerate(message.tool_calls or ()):
+            if not call.function.sound:
+                where = f"messages.{place}.tool_calls.{number}.function.arguments"
+                raise ApiError(422, f"{where} is not a JSON object.", param=where, code="invalid_tool_arguments")
+    return [message.plain() for message in messages]

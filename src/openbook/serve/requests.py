@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from openbook.serve.constraints import ANY_OBJECT, MOST_TOOLS, check_grammar, check_schema
+from openbook.serve.constraints import ANY_OBJECT, MOST_TOOLS, check_grammar, check_schema, offered
 from openbook.serve.engine.interface import Conversation, Sampling
 from openbook.serve.errors import ApiError
-from openbook.serve.messages import STRICT, ChosenTool, Message, Tool
+from openbook.serve.messages import STRICT, ChosenTool, Message, Tool, told
 from openbook.serve.settings import Limits
 
 TokenId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MOST_TOP_K = 1_000_000
 StopString = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -60,7 +61,7 @@ class SamplingBody(BaseModel):
     model: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    top_k: int = 0
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     repeat_penalty: Annotated[float, Field(gt=0, le=10)] = 1.0
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -75,6 +76,12 @@ class SamplingBody(BaseModel):
     grammar: Annotated[str, Field(min_length=1)] | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     user: str | None = None  # names the end user to the operator; changes nothing here
+    safety_identifier: str | None = None  # OpenAI's newer names for it
+    prompt_cache_key: str | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None  # of what OpenAI stores; nothing is stored
+    store: Literal[False] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    reasoning_effort: Literal["none"] | None = None
     cache_salt: Annotated[str, Field(max_length=256)] | None = None  # vLLM's word: only equal salts share a cache
 
     @model_validator(mode="after")
@@ -82,7 +89,7 @@ class SamplingBody(BaseModel):
         if self.stream_options is not None and not self.stream:
             raise ValueError("stream_options is only for stream: true")
         if self.grammar is not None and self.response_format is not None:
-            raise ValueError("give grammar or response_format, not both")
+            raise ValueError("grammar and response_format cannot be given together")
         for key in self.logit_bias or {}:
             if not key.isdecimal():
                 raise ValueError(f"logit_bias maps token ids to numbers; {key!r} is not a token id")
@@ -105,6 +112,9 @@ class SamplingBody(BaseModel):
             raise ApiError(
                 422, f"stop holds {len(stop)} strings; at most {limits.stop_strings} are taken.", param="stop"
             )
+        if not 0 <= self.top_k <= MOST_TOP_K:
+            text = f"top_k is {self.top_k}; it must be from 0 (all tokens) to {MOST_TOP_K}."
+            raise ApiError(422, text, param="top_k")
         if max_tokens is not None and max_tokens > limits.max_tokens:
             text = f"max_tokens is {max_tokens}; this server writes at most {limits.max_tokens} tokens."
             raise ApiError(422, text, param="max_tokens")
@@ -190,11 +200,9 @@ class ChatBody(SamplingBody):
             choice = "required"
             if not tools:
                 raise ApiError(400, f"tool_choice names {wanted}, which is not among the tools.", param="tool_choice")
-        for place, tool in enumerate(tools):
-            check_schema(tool.function.parameters or ANY_OBJECT, f"tools.{place}.function.parameters")
         return Conversation(
-            messages=[message.plain() for message in self.messages],
-            tools=[tool.model_dump(exclude_none=True, exclude={"function": {"strict"}}) for tool in tools],
+            messages=told(self.messages),
+            tools=offered(tools),
             tool_choice=choice if tools else None,
             parallel_tool_calls=bool(self.parallel_tool_calls),
         )
@@ -213,6 +221,7 @@ class EmbeddingsBody(BaseModel):
         | Annotated[list[Annotated[list[TokenId], Field(min_length=1)]], Field(min_length=1)]
     )
     encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None  # only what the model has: a shorter vector would mislead
     user: str | None = None
 
     def inputs(self) -> list[str | list[int]]:
@@ -227,8 +236,22 @@ class TokenizeBody(BaseModel):
     model_config = STRICT
 
     model: str | None = None
-    prompt: str
+    prompt: str | None = None
     add_special_tokens: bool = True
+    messages: Annotated[list[Message], Field(min_length=1)] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MOST_TOOLS)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TokenizeBody":
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("prompt or messages must be given, and not both")
+        if self.tools and self.messages is None:
+            raise ValueError("tools are counted with messages")
+        return self
+
+    def conversation(self) -> Conversation:
+        """The messages and tools to lay out."""
+        return Conversation(messages=told(self.messages or ()), tools=offered(self.tools or ()))
 
 
 class DetokenizeBody(BaseModel):
@@ -249,7 +272,7 @@ def refusal(trouble: ValidationError) -> ApiError:
     if first["type"] == "missing":
         return ApiError(400, f"Missing parameter: {place}.", param=place, code="missing_required_parameter")
     said = str(first["msg"]).removeprefix("Value error, ")
-    return ApiError(400, f"{place}: {said}." if place else f"{said[:1].upper()}{said[1:]}.", param=place or None)
+    return ApiError(400, f"{place}: {said}." if place else f"{said}.", param=place or None)
 
 
 def _telling(errors: list[ErrorDetails]) -> ErrorDetails:

@@ -95,9 +95,13 @@ class Service:
 
     async def tokenize(self, request: Request) -> Response:
         asked = await body(request, TokenizeBody, self.limits)
-        engine = self.models.find(asked.model).engine
-        tokens = await engine.tokenize(asked.prompt, asked.add_special_tokens)
-        ids = [token.id for token in tokens]
+        served = self.models.find(asked.model)
+        engine = served.engine
+        if asked.prompt is None:
+            chat.check_messages(asked.messages or (), served.name, served.target.has_template, self.limits)
+            ids = await engine.lay_out(asked.conversation())
+        else:
+            ids = [token.id for token in await engine.tokenize(asked.prompt, asked.add_special_tokens)]
         return JsonResponse({"tokens": ids, "count": len(ids), "max_model_len": engine.context})
 
     async def detokenize(self, request: Request) -> Response:

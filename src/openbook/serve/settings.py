@@ -1,11 +1,14 @@
 """What can be set about a server; nothing here changes what the model computes, except the context it is given."""
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from openbook.errors import OpenbookError
 
 EngineName = Literal["auto", "llama.cpp", "pytorch"]
 
@@ -18,11 +21,27 @@ class Limits(BaseModel):
     body_bytes: Annotated[int, Field(ge=1024)] = 8 * 2**20
     body_seconds: Annotated[float, Field(gt=0)] = 30.0  # a body must have arrived whole by then
     messages: Annotated[int, Field(ge=1)] = 1024
+    characters: Annotated[int, Field(ge=1)] = 500_000  # of all texts of a request, or ids of tokens; before tokenizing
     prompts: Annotated[int, Field(ge=1)] = 256  # in one /v1/completions request
     choices: Annotated[int, Field(ge=1)] = 16  # the parameter n
     max_tokens: Annotated[int, Field(ge=1)] = 32_768
     stop_strings: Annotated[int, Field(ge=1)] = 16
     waiting: Annotated[int, Field(ge=0)] = 64  # requests that may queue while all slots are busy
+
+
+def read_limits(path: Path) -> Limits:
+    """The bounds in a TOML file, by their names here; OpenbookError names what is wrong with it."""
+    try:
+        return Limits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as trouble:
+        raise OpenbookError(f"The file of limits {path} cannot be read: {trouble.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
+        raise OpenbookError(f"The file of limits {path} is not valid TOML: {trouble}.") from None
+    except ValidationError as trouble:
+        first = trouble.errors(include_url=False, include_input=False)[0]
+        wrong, names = ".".join(str(step) for step in first["loc"]), ", ".join(Limits.model_fields)
+        text = f"The file of limits {path} is wrong at {wrong}: {first['msg']}. It may set {names}."
+        raise OpenbookError(text) from None
 
 
 class Adapter(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 from openbook.errors import OpenbookError
 from openbook.model import Checkpoint, final_checkpoint
 from openbook.serve.gguf_header import GgufHeader, read_header
+from openbook.serve.identity import digest
 from openbook.serve.settings import EngineName
 
 
@@ -85,13 +86,14 @@ def find(path: Path, name: str | None = None, engine: EngineName = "auto") -> Ta
     if path.is_dir() and ((path / "config.json").is_file() or (path / "final.json").is_file()):
         if engine == "llama.cpp":
             raise OpenbookError(f"{path} is a Hugging Face folder, and llama.cpp reads GGUF files. Leave --engine out.")
-        return _from_folder(path, name)
+        found = _from_folder(path, name)
+        return _of_release(found, found.path / "model.safetensors")
     if path.is_dir():
         text = f"{path} is not a release: it holds no manifest.json. Give a release folder or a .gguf file."
         raise OpenbookError(text)
     if engine == "pytorch":
         raise OpenbookError(f"{path} is a GGUF file, and the PyTorch engine reads Hugging Face folders. Give one.")
-    return _from_file(path, name)
+    return _of_release(_from_file(path, name), path)
 
 
 def _from_file(path: Path, name: str | None) -> GgufTarget:
@@ -136,17 +138,39 @@ def _from_folder(folder: Path, name: str | None) -> FolderTarget:
     )
 
 
-def _from_release(folder: Path, name: str | None, engine: EngineName) -> Target:
-    manifest = _manifest(folder)
-    found = _release_folder(folder) if engine == "pytorch" else _release_gguf(folder, manifest)
+def _of_release(found: Target, weights: Path) -> Target:
+    """The same model, known as its release's where it is a file of one that still has the digest of the manifest."""
+    for folder in weights.resolve().parents[:3]:
+        listed = folder / "manifest.json"
+        if not listed.is_file():
+            continue
+        try:
+            manifest = _manifest(folder)
+        except OpenbookError:
+            return found  # some other program's manifest
+        files = manifest.get("files")
+        entry = files.get(weights.resolve().relative_to(folder).as_posix()) if isinstance(files, dict) else None
+        if not isinstance(entry, dict) or not weights.is_file() or entry.get("sha256") != digest(weights):
+            return found
+        return _told(found, manifest)
+    return found
+
+
+def _told(found: Target, manifest: Mapping[str, Any]) -> Target:
+    """With what the manifest tells of its model."""
     kind = manifest.get("kind")  # "base" or "chat"; a release of a pretrained model is a base model unless it says so
     return replace(
         found,
-        name=name or str(manifest.get("name") or folder.resolve().name),
         converses=kind == "chat" and found.has_template,
         release=manifest.get("root") if isinstance(manifest.get("root"), str) else None,
         languages=_languages(manifest.get("languages")) or found.languages,
     )
+
+
+def _from_release(folder: Path, name: str | None, engine: EngineName) -> Target:
+    manifest = _manifest(folder)
+    found = _release_folder(folder) if engine == "pytorch" else _release_gguf(folder, manifest)
+    return replace(_told(found, manifest), name=name or str(manifest.get("name") or folder.resolve().name))
 
 
 def _release_folder(folder: Path) -> FolderTarget:

@@ -14,7 +14,7 @@ from openbook.serve.about import POLICY, About
 from openbook.serve.errors import ApiError
 from openbook.serve.limits import Gate, body
 from openbook.serve.messages import STRICT
-from openbook.serve.models import Models, Served
+from openbook.serve.models import Models, Served, ServedAdapter
 from openbook.serve.responses import JsonResponse
 from openbook.serve.settings import ServeSettings
 
@@ -101,7 +101,8 @@ class Tracing:
         served = self._models.find(request.query_params.get("model"))
         about = self._about(served)
         facts = await asyncio.to_thread(about.facts) if about else None
-        return JsonResponse({"model": served.name, "traced": self._traced(served), "release": facts})
+        base = served.base.name if isinstance(served, ServedAdapter) else None  # what the release's figures are of
+        return JsonResponse({"model": served.name, "base": base, "traced": self._traced(served), "release": facts})
 
     async def file(self, request: Request) -> Response:
         """A file of the model's release to read; it may show itself and nothing else."""

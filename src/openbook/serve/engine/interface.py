@@ -8,12 +8,16 @@ import numpy as np
 
 
 class RefusedError(Exception):
-    """The engine will not compute this request; `status` is the HTTP status that fits, `code` OpenAI's word for it."""
+    """The engine will not compute this request; `status` is the HTTP status that fits, `code` OpenAI's word for it.
 
-    def __init__(self, message: str, status: int = 400, code: str | None = None) -> None:
+    `param` names the field of the request that is wrong.
+    """
+
+    def __init__(self, message: str, status: int = 400, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.param = param
 
 
 class EngineGoneError(Exception):
@@ -132,8 +136,8 @@ class Engine(Protocol):
     async def detokenize(self, ids: Sequence[int]) -> str:
         """The text of tokens; bytes that are not UTF-8 become U+FFFD."""
 
-    async def count(self, conversation: Conversation) -> int:
-        """Tokens that the messages take once laid out by the template."""
+    async def lay_out(self, conversation: Conversation) -> list[int]:
+        """The tokens of the messages, and of the tools they may use, once laid out by the template."""
 
     async def close(self) -> None:
         """Stop all work and give the memory back."""

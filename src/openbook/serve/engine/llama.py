@@ -100,6 +100,7 @@ class LlamaEngine:
         self, prompt: str | Sequence[int], sampling: Sampling, adapter: str | None
     ) -> AsyncIterator[Delta]:
         """Go on from a text, by the model or by it and an adapter."""
+        self._checked_ids([number for number, _ in sampling.logit_bias], "logit_bias")
         if sampling.top_logprobs is not None:
             return self._measured(prompt, sampling, sampling.top_logprobs, adapter)
         fields = wire.sampling_fields(sampling) | wire.form_fields(sampling) | wire.native_fields()
@@ -110,6 +111,7 @@ class LlamaEngine:
         self, conversation: Conversation, sampling: Sampling, adapter: str | None
     ) -> AsyncIterator[Delta]:
         """Answer messages, by the model or by it and an adapter."""
+        self._checked_ids([number for number, _ in sampling.logit_bias], "logit_bias")
         if sampling.top_logprobs is not None:
             return self._measured(conversation, sampling, sampling.top_logprobs, adapter)
         if conversation.tools and not self._template_calls:
@@ -165,7 +167,8 @@ class LlamaEngine:
     ) -> AsyncIterator[Delta]:
         spoken, schema = tools.in_words(conversation)
         answer = Delta()
-        async for piece in self.converse_with(spoken, replace(sampling, schema=schema), adapter):
+        formed = replace(sampling, schema=None, grammar=wire.schema_grammar(schema))
+        async for piece in self.converse_with(spoken, formed, adapter):
             finish, usage = piece.finish or answer.finish, piece.usage or answer.usage
             answer = Delta(answer.text + piece.text, finish=finish, usage=usage)
         yield tools.called(answer)
@@ -202,6 +205,13 @@ class LlamaEngine:
     async def embed_with(
         self, texts: Sequence[str | Sequence[int]], adapter: str | None
     ) -> tuple[list[np.ndarray], int]:
+        for place, text in enumerate(texts):
+            count = len(text.encode()) + 2 if isinstance(text, str) else len(text)  # no text has more tokens than that
+            if count > self.context and isinstance(text, str):
+                count = len(await self.tokenize(text, True))
+            if count > self.context:
+                told = f"input {place} has {count} tokens; the context holds {self.context}."
+                raise RefusedError(told, 400, "context_length_exceeded", "input")
         return await self._embedders[adapter].embed([self._checked(text) for text in texts])
 
     async def tokenize(self, text: str, add_special: bool) -> list[Token]:
@@ -212,17 +222,20 @@ class LlamaEngine:
     async def detokenize(self, ids: Sequence[int]) -> str:
         return str((await self._channel.ask("/detokenize", {"tokens": self._checked_ids(ids)}))["content"])
 
-    async def count(self, conversation: Conversation) -> int:
+    async def lay_out(self, conversation: Conversation) -> list[int]:
+        if conversation.tools and not self._template_calls:
+            conversation, _ = tools.in_words(conversation)
         laid_out = await self._channel.ask("/apply-template", _laid_out(conversation))
-        return len(await self.tokenize(laid_out["prompt"], add_special=True))
+        return [token.id for token in await self.tokenize(laid_out["prompt"], add_special=True)]
 
     def _checked(self, prompt: str | Sequence[int]) -> str | Sequence[int]:
         return prompt if isinstance(prompt, str) else self._checked_ids(prompt)
 
-    def _checked_ids(self, ids: Sequence[int]) -> Sequence[int]:
+    def _checked_ids(self, ids: Sequence[int], param: str | None = None) -> Sequence[int]:
         for number in ids:
             if not 0 <= number < self.vocabulary:
-                raise RefusedError(f"{number} is not a token of this model; it has {self.vocabulary}.")
+                text = f"{number} is not a token of this model; it has {self.vocabulary}."
+                raise RefusedError(f"{param}: {text}" if param else text, param=param)
         return ids
 
 
@@ -233,7 +246,7 @@ class AdaptedLlamaEngine:
         self._engine = engine
         self._adapter = adapter
         self.context, self.parallel = engine.context, engine.parallel
-        self.tokenize, self.detokenize, self.count = engine.tokenize, engine.detokenize, engine.count
+        self.tokenize, self.detokenize, self.lay_out = engine.tokenize, engine.detokenize, engine.lay_out
 
     @property
     def alive(self) -> bool:

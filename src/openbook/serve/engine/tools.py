@@ -1,18 +1,25 @@
 """Tool calls for models whose chat template knows none: tools are told in words, the call is enforced by a schema."""
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from openbook.serve.engine.interface import Conversation, Delta
+from openbook.serve.schemas import moved
 
 CALL_NEEDED = "Call exactly one of these tools. Answer with a JSON object holding its name and its arguments."
 CALL_POSSIBLE = (
     "If one of these tools helps, answer with a JSON object holding its name and its arguments. "
     'Otherwise answer with {"answer": "..."}.'
 )
+
+
+BEGUN = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
+LONGEST_ESCAPE = 13
+"""Letters that a cut may leave of one character in JSON (two halves of a surrogate pair), and one."""
 
 
 def in_words(conversation: Conversation) -> tuple[Conversation, Mapping[str, Any]]:
@@ -26,18 +33,22 @@ def in_words(conversation: Conversation) -> tuple[Conversation, Mapping[str, Any
     spoken = replace(
         conversation, messages=[{"role": "system", "content": lead}, *messages], tools=(), tool_choice=None
     )
-    forms = [_call_schema(tool["function"]) for tool in conversation.tools]
+    forms = [_call_schema(tool["function"]["name"], place) for place, tool in enumerate(conversation.tools)]
     if not needed:
         forms.append(_object({"answer": {"type": "string"}}))
-    return spoken, forms[0] if len(forms) == 1 else {"anyOf": forms}
+    shared = {
+        f"tool_{place}": moved(_parameters(tool["function"]), f"#/$defs/tool_{place}")
+        for place, tool in enumerate(conversation.tools)
+    }
+    return spoken, {"$defs": shared} | (forms[0] if len(forms) == 1 else {"anyOf": forms})
 
 
 def called(answer: Delta) -> Delta:
     """A whole answer in that form as a tool call, or as text where the model chose to answer."""
     try:
         content = json.loads(answer.text)
-    except ValueError:
-        return answer  # cut off by max_tokens: what there is stays visible
+    except ValueError:  # cut off by max_tokens: half a call is nothing that anybody could read
+        return replace(answer, text=_begun(answer.text))
     if "name" not in content:
         return replace(answer, text=str(content.get("answer", "")))
     function = {"name": content["name"], "arguments": json.dumps(content["arguments"], ensure_ascii=False)}
@@ -45,8 +56,24 @@ def called(answer: Delta) -> Delta:
     return replace(answer, text="", tool_calls=(call,), finish="tool_calls")
 
 
-def _call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
-    return _object({"name": {"const": function["name"]}, "arguments": function.get("parameters") or {"type": "object"}})
+def _begun(text: str) -> str:
+    """The words of an answer that was cut off; nothing of a call that was."""
+    found = BEGUN.match(text)
+    written = text[found.end() :] if found else ""
+    for end in range(len(written), max(-1, len(written) - LONGEST_ESCAPE), -1):
+        try:
+            return str(json.loads(f'"{written[:end]}"'))
+        except ValueError:
+            continue
+    return ""
+
+
+def _call_schema(name: str, place: int) -> dict[str, Any]:
+    return _object({"name": {"const": name}, "arguments": {"$ref": f"#/$defs/tool_{place}"}})
+
+
+def _parameters(function: Mapping[str, Any]) -> Mapping[str, Any]:
+    return function.get("parameters") or {"type": "object"}
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,8 +152,13 @@ class UpstreamEngine:
         if self._kind not in COUNTING:
             raise RefusedError("The server behind this one does not tell the tokens of a text.", 501)
 
-    async def count(self, conversation: Conversation) -> int:
-        raise RefusedError("The server behind this one does not tell the tokens of messages.", 501)
+    async def lay_out(self, conversation: Conversation) -> list[int]:
+        if self._kind not in ("openbook", "vllm"):
+            raise RefusedError("The server behind this one does not tell the tokens of messages.", 501)
+        body: dict[str, Any] = {"model": self._target.name, "messages": list(conversation.messages)}
+        if conversation.tools:
+            body["tools"] = list(conversation.tools)
+        return [int(number) for number in (await self._ask(f"{self._root}/tokenize", body))["tokens"]]
 
     def _url(self, path: str) -> str:
         return self._target.url.removesuffix("/") + path
@@ -207,4 +212,7 @@ def _refusal(status: int, content: object) -> RefusedError | EngineGoneError:
     kind = str(told.get("type"))
     if kind == "exceed_context_size_error":
         code = "context_length_exceeded"
-    return RefusedError(message, status, code if isinstance(code, str) else None)
+    param = told.get("param")
+    return RefusedError(
+        message, status, code if isinstance(code, str) else None, param if isinstance(param, str) else None
+    )

@@ -10,6 +10,10 @@ from openbook.serve.engine.interface import Delta, RefusedError, Sampling, Token
 RANDOM_SEED = 0xFFFFFFFF  # llama.cpp draws a seed of its own when it is given this one
 UNLIMITED = -1
 CACHED = "timings/cache_n"  # where the last event of a stream says how many tokens were not read again
+FORM_REFUSALS = ("failed to parse grammar", "JSON schema error")
+"""What llama.cpp says of a form that it cannot hold to, of those that our own check lets through."""
+COMPACT = {"x-guidance": {"whitespace_flexible": False}}
+"""A weak model would otherwise fill its answer with blanks, which JSON allows between any two words."""
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
@@ -46,7 +50,12 @@ def form_fields(sampling: Sampling, *, chat: bool = False) -> dict[str, Any]:
     schema = dict(sampling.schema)
     if chat:
         return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}
-    return {"json_schema": schema}
+    return {"json_schema": schema | COMPACT}
+
+
+def schema_grammar(schema: Mapping[str, Any]) -> str:
+    """The schema in the form of llguidance's grammars, for a conversation that is laid out by us."""
+    return f"%llguidance {{}}\nstart: %json {orjson.dumps({**schema, **COMPACT}).decode()}"
 
 
 def delta(line: bytes) -> Delta | None:
@@ -102,6 +111,8 @@ def refusal(body: Mapping[str, Any]) -> RefusedError:
     message = str(error.get("message") or "the engine refused the request")
     if error.get("type") == "exceed_context_size_error":
         return RefusedError(message, 400, "context_length_exceeded")
+    if any(word in message for word in FORM_REFUSALS):
+        return RefusedError(f"The form asked for cannot be enforced: {message}.", 422, "invalid_form")
     status = error.get("code")
     return RefusedError(message, status if isinstance(status, int) and 400 <= status < 600 else 500)
 

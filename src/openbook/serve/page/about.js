@@ -7,7 +7,7 @@ import { languageName, number, word } from "./words.js";
 const place = document.getElementById("about-model");
 const NAMED = /^(.*) \(([\w-]+)\)$/; // "Malti (mt)"
 
-// What the server knows of a model beside its card: { traced, release }; nothing of a server that does not tell.
+// What the server knows of a model beside its card: { traced, release, base }; nothing of a server that does not tell.
 export async function know(model) {
   try {
     return await get(`/about?model=${encodeURIComponent(model.id)}`);
@@ -36,6 +36,7 @@ export function draw(model, known) {
     place.append(element("p", word("about_none"), "soft"));
     return;
   }
+  if (known.base) place.append(element("p", word("of_base", { model: known.base }), "soft"));
   if (release.papers.length) place.append(...papers(model, release.papers));
   if (release.evaluation.length) place.append(...evaluation(release.evaluation, named));
   if (release.loss) place.append(...loss(release.loss, named));

@@ -108,7 +108,7 @@ class PytorchEngine:
             yield tools.called(whole)
             return
         ids = self._ids(prompt)
-        self._checked([number for number, _ in sampling.logit_bias])
+        self._checked([number for number, _ in sampling.logit_bias], "logit_bias")
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue[Delta | Exception]()
         say: Callable[[Delta | Exception], None] = lambda piece: _tell(loop, arrived.put_nowait, piece)  # noqa: E731
         owner = f"{sampling.tenant}\0{adapter or ''}"
@@ -132,10 +132,11 @@ class PytorchEngine:
             ids = self.words.encode(prompt, True) if isinstance(prompt, str) else self._checked(prompt)
         return ids or sorted(self.words.ends)[:1]  # an empty text begins as every document does
 
-    def _checked(self, ids: Sequence[int]) -> list[int]:
+    def _checked(self, ids: Sequence[int], param: str | None = None) -> list[int]:
         for number in ids:
             if not 0 <= number < self.words.vocabulary:
-                raise RefusedError(f"{number} is not a token of this model; it has {self.words.vocabulary}.")
+                text = f"{number} is not a token of this model; it has {self.words.vocabulary}."
+                raise RefusedError(f"{param}: {text}" if param else text, param=param)
         return list(ids)
 
     def _adapter(self, name: str | None) -> lora.Adapter | None:
@@ -218,8 +219,8 @@ class PytorchEngine:
     async def detokenize(self, ids: Sequence[int]) -> str:
         return self.words.decode(self._checked(ids))
 
-    async def count(self, conversation: Conversation) -> int:
-        return len(self.words.laid_out(conversation))
+    async def lay_out(self, conversation: Conversation) -> list[int]:
+        return self.words.laid_out(tools.in_words(conversation)[0] if conversation.tools else conversation)
 
 
 class AdaptedPytorchEngine:
@@ -229,7 +230,7 @@ class AdaptedPytorchEngine:
         self._engine = engine
         self._adapter = adapter
         self.context, self.parallel = engine.context, engine.parallel
-        self.tokenize, self.detokenize, self.count = engine.tokenize, engine.detokenize, engine.count
+        self.tokenize, self.detokenize, self.lay_out = engine.tokenize, engine.detokenize, engine.lay_out
 
     @property
     def alive(self) -> bool:

@@ -28,7 +28,9 @@ class Forms:
             try:
                 grammar = LLMatcher.grammar_from_lark(any_to_lark(sampling.grammar))
             except Exception as trouble:  # the translator raises whatever it stumbles over
-                raise RefusedError(f"The grammar cannot be read: {trouble}.") from None
+                raise RefusedError(
+                    f"The grammar cannot be read: {trouble}.", 422, "invalid_grammar", "grammar"
+                ) from None
         elif sampling.schema is not None:
             grammar = LLMatcher.grammar_from_json_schema(dict(sampling.schema), overrides=COMPACT)
         else:
@@ -38,7 +40,8 @@ class Forms:
             self._tokenizer = LLTokenizer(self._words.definition, n_vocab=self._words.vocabulary, eos_token=ends)
         matcher = LLMatcher(self._tokenizer, grammar)
         if matcher.is_error():
-            raise RefusedError(f"The form asked for cannot be enforced: {matcher.get_error().strip().splitlines()[0]}.")
+            told = matcher.get_error().strip().splitlines()[0]
+            raise RefusedError(f"The form asked for cannot be enforced: {told}.", 422, "invalid_form")
         return MatchedForm(matcher, self._words.vocabulary)
 
 
