@@ -57,12 +57,19 @@ def main() -> None:
         if one.measured and one.calibrate and one.language in (asked.languages or corpus.languages)
     ]
     shares = {one.language: float(corpus.counts(one.language)["bytes"]) for one in languages}
+    # English alone has as many tokens as all languages together: what is compared is whose text, not how much of it.
+    much = settings.model_copy(update={"calibration_tokens": asked.tokens * len(languages)})
+    english = next(one for one in texts.of_run(corpus, parallel, much) if one.language == "en")
     with tempfile.TemporaryDirectory() as folder:
         original = opened(asked.run, asked.model, Path(folder))
         context = Context(local(asked.workers), progress.quiet(), Path(folder) / "cache")
         found = context.engine.map(partial(task.importance, settings=settings), [(one, original) for one in languages])
         importances = {one.language: of for one, (of, _) in zip(languages, found, strict=True)}
-        weights = {"english": {"en": 1.0}, "proportional": shares, "equal": dict.fromkeys(importances, 1.0)}
+        importances["english"] = next(
+            iter(context.engine.map(partial(task.importance, settings=much), [(english, original)]))
+        )[0]
+        equal = dict.fromkeys(shares, 1.0)
+        weights = {"english": {"english": 1.0}, "proportional": shares, "equal": equal}
         made = []
         for kind in asked.formats:
             for way in WAYS:
