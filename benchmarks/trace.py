@@ -30,6 +30,8 @@ from openbook.trace.reading import Reading
 BILLION = 1_000_000_000
 ANSWER_LETTERS = 1200
 """300 tokens of four letters."""
+SHARD_ANSWERS = 60
+"""Traced in each number of shards, which are many."""
 
 
 def processor_seconds() -> float:
@@ -44,8 +46,7 @@ def synthetic(folder: Path, tokens: int) -> tuple[Corpus, TokenizedCorpus]:
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     sizes = draw.integers(2, 11, 200_000)
     names = ["".join(letters[draw.integers(0, 26, size)]) for size in sizes]
-    chance = 1 / np.arange(2, len(names) + 2)
-    words = np.array(names, object)
+    reached = np.cumsum(1 / np.arange(2, len(names) + 2))
     count = max(2, tokens * 4 // 600 // 6)
     (folder / "corpus" / "documents").mkdir(parents=True)
     fields = ("id", "text", "url", "title", "license", "license_evidence", "rights", "split")
@@ -55,7 +56,7 @@ def synthetic(folder: Path, tokens: int) -> tuple[Corpus, TokenizedCorpus]:
         for first in range(0, count, 1000):
             rows = []
             for number in range(first, min(count, first + 1000)):
-                text = " ".join(words[draw.choice(len(words), 600, p=chance / chance.sum())])
+                text = " ".join(names[at] for at in np.searchsorted(reached, draw.random(600) * reached[-1]))
                 text = f"{text} {passage}" if number % 50 == 49 else text
                 passage = text[:400]
                 total += len(text) // 4 + 1
@@ -89,7 +90,8 @@ def answers(corpus: Corpus, count: int) -> Iterator[str]:
 
 
 def report(index: TraceIndex, reading: Reading | None, texts: list[str]) -> None:
-    """Percentiles, with and without the training steps, and what follows for a billion tokens."""
+    """Percentiles with and without the training steps, for each number of shards, and what follows for a billion
+    tokens."""
     for kind, steps in (("without steps", None), ("with steps", reading.steps if reading else None)):
         if kind == "without steps" or steps is not None:
             low, high, most, used = percentiles(index, texts, steps)
@@ -98,11 +100,15 @@ def report(index: TraceIndex, reading: Reading | None, texts: list[str]) -> None
     names = index.facts["shards"]
     if len(names) < 3:
         return
-    whole = percentiles(index, texts, None)[3]
-    alone = percentiles(TraceIndex(index.folder, {**index.facts, "shards": names[:1]}), texts, None)[3]
-    further = (whole - alone) / (len(names) - 1)
-    shards = BILLION / TraceSettings().shard_tokens
-    print(f"each further shard: {further:.2f} ms of processor time at p95; a billion tokens are {shards:.0f} shards")
+    used = []
+    for count in range(1, len(names) + 1):
+        some = TraceIndex(index.folder, {**index.facts, "shards": names[:count]})
+        low, high, _, spent = percentiles(some, texts[:SHARD_ANSWERS], None)
+        used.append(spent)
+        print(f"{count} shards: p50 {low:.1f} ms, p95 {high:.1f} ms; p95 of processor time {spent:.1f} ms", flush=True)
+    further, alone = np.polyfit(np.arange(len(used)), used, 1)
+    shards = -(-BILLION // TraceSettings().shard_tokens)
+    print(f"each further shard: {further:.2f} ms of processor time at p95; a billion tokens are {shards} shards")
     print(f"of the default size: {alone + (shards - 1) * further:.0f} ms with the pages in memory")
 
 

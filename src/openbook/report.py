@@ -128,9 +128,20 @@ class Report:
         legend = [(index % COLORS, name) for index, name in enumerate(names)] if len(names) > 1 else []
         self.parts.append(_render("bars.html.jinja", rows=shown, legend=legend, unit=unit, note=note))
 
-    def line(self, series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, note: str = "") -> None:
-        """A line chart. At most about a thousand points a series are drawn, the extremes of each stretch kept."""
-        points = [point for line in series.values() for point in line if math.isfinite(point[1])]
+    def line(
+        self,
+        series: Mapping[str, Sequence[tuple[float, float]]],
+        x: str,
+        y: str,
+        note: str = "",
+        dots: Sequence[str] = (),
+        band: Sequence[tuple[float, float, float]] = (),
+    ) -> None:
+        """A line chart. At most about a thousand points a series are drawn, the extremes of each stretch kept. Series
+        named in `dots` are single points, with their figures under the pointer; `band`: (x, low, high), shaded behind
+        all."""
+        edges = [(a, low) for a, low, _ in band] + [(a, high) for a, _, high in reversed(band)]
+        points = [point for line in (*series.values(), edges) for point in line if math.isfinite(point[1])]
         if not points:
             return
         left, right = min(p[0] for p in points), max(p[0] for p in points)
@@ -144,13 +155,22 @@ class Report:
             up = (point[1] - low) / ((high - low) or 1)
             return round(60 + across * (wide - 80), 1), round(tall - 40 - up * (tall - 60), 1)
 
+        def path(line: Sequence[tuple[float, float]]) -> str:
+            return " ".join(f"{a},{b}" for a, b in map(place, line))
+
         lines = [
-            (index % COLORS, name, " ".join(f"{a},{b}" for a, b in map(place, thin(line))))
+            (index % COLORS, name, "" if name in dots else path(thin(line)))
             for index, (name, line) in enumerate(series.items())
+        ]
+        marks = [
+            (index % COLORS, *place(point), f"{name}: {number(point[1])}")
+            for index, (name, line) in enumerate(series.items())
+            for point in (line if name in dots else ())
         ]
         x_marks = [(place((tick, low))[0], f"{tick:g}") for tick in x_ticks]
         y_marks = [(place((left, tick))[1], f"{tick:g}") for tick in y_ticks]
-        values = {"lines": lines, "x_marks": x_marks, "y_marks": y_marks, "x": x, "y": y, "note": note}
+        values = {"lines": lines, "marks": marks, "band": path(edges), "x_marks": x_marks, "y_marks": y_marks}
+        values |= {"x": x, "y": y, "note": note}
         self.parts.append(_render("line.html.jinja", **values, wide=wide, tall=tall))
 
     def samples(self, items: Sequence[tuple[str, str]], note: str = "") -> None:

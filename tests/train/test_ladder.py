@@ -1,10 +1,14 @@
 """A ladder finds the law that made the losses, says how sure it is, and warns when it cannot be."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from openbook.errors import OpenbookError
 from openbook.train.ladder import Rung, checked, fit, predict
+from openbook.train.ladder_page import write_page
 
 SIZES = np.geomspace(4e5, 4e7, 8)
 
@@ -85,3 +89,17 @@ def test_a_rung_that_is_worse_than_a_smaller_one_is_said() -> None:
 def test_depths_that_cannot_be_are_refused(depths: list[int]) -> None:
     with pytest.raises(OpenbookError, match="different whole numbers from 1"):
         checked(depths)
+
+
+def test_the_page_draws_each_run_as_a_point_and_no_more_languages_than_can_be_told_apart(tmp_path: Path) -> None:
+    many = [
+        Rung(one.depth, one.parameters, one.tokens, one.flops, {f"q{n:02}": one.bits["mt"] + n / 50 for n in range(46)})
+        for one in rungs(4)
+    ]
+    write_page(tmp_path / "ladder.html", "a run", predict(many, 74_000_000, 120 * 74e6**2, 0.9))
+    page = (tmp_path / "ladder.html").read_text(encoding="utf-8")
+    assert page.count("<title>runs: ") == 2 * len(many)
+    assert page.count("<title>predicted: ") == 2
+    legends = re.findall(r'<ul class="legend">(.*?)</ul>', page)
+    assert re.findall(r"</i>(q\d\d)<", legends[-1]) == ["q00", "q01", "q02", "q03", "q42", "q43", "q44", "q45"]
+    assert all(f"<td>q{n:02}</td>" in re.sub(r"<td[^>]*>", "<td>", page) for n in range(46))

@@ -1,6 +1,9 @@
 """Compiling the kernels once: on a fresh machine the first worker does it while the others wait for it."""
 
 import fcntl
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -28,7 +31,16 @@ def compile_kernels() -> None:
     annotate_page(page, SourceFile("", "", "warc", "", 0), AnnotateSettings())
 
 
-def warm_up(cache: Path, work: Callable[[], None] = compile_kernels) -> None:
+def compile_apart() -> None:
+    """In a process of its own, which takes the compiler and what it holds with it: a worker that compiled has taken
+    680 MB and keeps most of it. What goes wrong there is done here, and told as ever."""
+    command = [sys.executable, "-c", f"from {__name__} import compile_kernels; compile_kernels()"]
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    if subprocess.run(command, env=surroundings, capture_output=True, check=False).returncode:
+        compile_kernels()
+
+
+def warm_up(cache: Path, work: Callable[[], None] = compile_apart) -> None:
     """Do the work unless a mark in the cache folder says that it was done for this code; only one process at a time.
 
     Tables are kept in the same folder from then on."""

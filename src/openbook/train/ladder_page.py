@@ -1,7 +1,7 @@
 """The page of a ladder: the scaling curve with its fit, the prediction, and a curve for each language."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy as np
 from openbook.languages import LANGUAGES
 from openbook.report import Report
 from openbook.train.ladder import Fit, Ladder, Rung
+
+ENDS = 4
+"""Languages at either end that are drawn."""
 
 
 def write_page(path: Path, name: str, ladder: Ladder) -> None:
@@ -28,12 +31,13 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
             "floor": f"{ladder.over_parameters.law.floor:.3f}",
         }
     )
-    for warning in ladder.warnings:
-        page.section("Beware", warning)
+    if ladder.warnings:
+        page.section("Beware", " ".join(ladder.warnings))
     page.section(
         "Bits per byte over weights",
-        "Mean over languages, equally weighted, on held-out text. The law is floor + scale x weights^-exponent: "
-        "the constant is what no size takes away, as far as these runs can tell.",
+        "Mean over languages, equally weighted, on held-out text. The law is floor + scale × weights^-exponent: "
+        "the floor is what no size takes away, as far as these runs can tell. "
+        f"Shaded: where the law may lie ({ladder.confidence:.0%}); a single run scatters more.",
     )
     _curve(page, ladder, ladder.over_parameters, lambda rung: float(rung.parameters), wanted.parameters, "weights")
     page.section("Bits per byte over compute", "Floating-point operations of the whole training.")
@@ -55,13 +59,20 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
     )
     page.section(
         "Languages",
-        "Each language has a law of its own. Languages with little text fall less: they are read again and again.",
+        "Each language has a law of its own, and a figure of its own at the predicted size. Languages with little text "
+        "fall less: they are read again and again.",
     )
     codes = list(wanted.languages)
     page.line(
-        {code: [(math.log10(rung.parameters), rung.bits[code]) for rung in ladder.rungs] for code in codes},
+        {
+            LANGUAGES[code].name if code in LANGUAGES else code: [
+                (math.log10(rung.parameters), rung.bits[code]) for rung in ladder.rungs
+            ]
+            for code in outermost(wanted.languages)
+        },
         "log10 of weights",
         "bits per byte",
+        f"The {ENDS} lowest and the {ENDS} highest at the predicted size." if len(codes) > 2 * ENDS else "",
     )
     page.table(
         ["code", "language", *(f"depth {rung.depth}" for rung in ladder.rungs), "predicted"],
@@ -81,14 +92,20 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
 def _curve(page: Report, ladder: Ladder, fit: Fit, of: Callable[[Rung], float], target: float, what: str) -> None:
     places = [of(rung) for rung in ladder.rungs]
     grid = np.geomspace(min([*places, target]), max([*places, target]), 60).tolist()
-    bands = [fit.interval(x, ladder.confidence) for x in grid]
     page.line(
         {
-            "runs": [(math.log10(x), rung.mean) for x, rung in zip(places, ladder.rungs, strict=True)],
             "law": [(math.log10(x), fit.law(x)) for x in grid],
-            "low": [(math.log10(x), low) for x, (low, _) in zip(grid, bands, strict=True)],
-            "high": [(math.log10(x), high) for x, (_, high) in zip(grid, bands, strict=True)],
+            "runs": [(math.log10(x), rung.mean) for x, rung in zip(places, ladder.rungs, strict=True)],
+            "predicted": [(math.log10(target), fit.law(target))],
         },
         f"log10 of {what}",
         "bits per byte",
+        dots=("runs", "predicted"),
+        band=[(math.log10(x), *fit.interval(x, ladder.confidence)) for x in grid],
     )
+
+
+def outermost(languages: Mapping[str, float]) -> list[str]:
+    """The codes with the lowest figures and with the highest, lowest first; a chart of all cannot be read."""
+    ordered = sorted(languages, key=lambda code: (languages[code], code))
+    return ordered if len(ordered) <= 2 * ENDS else ordered[:ENDS] + ordered[-ENDS:]
