@@ -95,6 +95,15 @@ def test_an_extractor_that_crashes_costs_one_page(tmp_path: Path, monkeypatch: p
     assert (row["rejected_by"], row["detail"]) == ("extract:crashed", "RecursionError: too deep")
 
 
+def test_a_list_of_persons_is_rejected_by_name_and_its_text_is_not_kept(tmp_path: Path) -> None:
+    listed = " ".join(f"a{number}@example{number % 97}.eu" for number in range(20_001))
+    path = build.warc(tmp_path / "x.warc", [build.record("https://x.example/1", page(f"{TEXT} {listed}"))])
+    build.annotated(tmp_path / "annotated", build.sources(tmp_path / "sources", {"x/x.warc": path}))
+    (row,) = rows(tmp_path / "annotated")
+    assert (row["rejected_by"], row["text"]) == ("extract:too-many-persons", None)
+    assert "20,000 places" in str(row["detail"])
+
+
 def test_empty_sources_are_an_error_that_says_so(tmp_path: Path) -> None:
     path = build.warc(tmp_path / "none.warc", [])
     with pytest.raises(OpenbookError, match=r"hold no page .*\(sources: none\)"):

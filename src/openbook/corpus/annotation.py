@@ -16,7 +16,7 @@ from openbook.corpus.extract import extract
 from openbook.corpus.extract.head import language_tag
 from openbook.corpus.identify import identifier
 from openbook.corpus.paragraphs import language_columns, mixture
-from openbook.corpus.redact import Span, counts, redact
+from openbook.corpus.redact import Span, TooManyError, counts, redact
 from openbook.corpus.rights import read_signals
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile
@@ -191,7 +191,11 @@ def _identify(work: _Work) -> bool:
 
 
 def _redact(work: _Work) -> bool:
-    work.text, spans = redact(work.text, work.settings.redact, work.found)
+    try:
+        work.text, spans = redact(work.text, work.settings.redact, work.found)
+    except TooManyError as error:
+        work.row |= {"rejected_by": "extract:too-many-persons", "detail": str(error)}
+        return False
     found = [*spans, *work.titled]
     places = [*_places("text", spans), *_places("title", work.titled)]
     work.row |= {"pii": counts(found), "pii_spans": places}

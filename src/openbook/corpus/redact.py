@@ -220,6 +220,14 @@ def _is_row(candidate: bytes) -> bool:
     return len(_GROUPS.findall(candidate)) > 6
 
 
+MOST = 20_000
+"""Places in a text: one with more is a list of persons, and takes a worker's memory."""
+
+
+class TooManyError(Exception):
+    """The text holds more than `MOST` places of personal data."""
+
+
 def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tuple[str, int, int]]:
     """(kind, start, end) in bytes of the UTF-8 text, in order, none inside another."""
     wanted = frozenset(kinds)
@@ -230,6 +238,8 @@ def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tupl
         start, end = match.span()
         span = _span(data, group, start, end, language)
         if span and span[0] in wanted and (not found or span[1] >= found[-1][2]):
+            if len(found) == MOST:
+                raise TooManyError(f"more than {MOST:,} places of personal data")
             found.append(span)
             position = span[2]
         else:
@@ -243,7 +253,7 @@ def _found(data: bytes, kinds: Iterable[str], language: str | None) -> list[tupl
 def redact(text: str, kinds: Iterable[str] = KINDS, language: str | None = None) -> tuple[str, list[Span]]:
     """The text with placeholders, and where those stand in it.
 
-    `language`: code of the table; how its countries write their numbers is looked for as well.
+    `language`: code of the table; how its countries write their numbers is looked for as well. Raises TooManyError.
     """
     data = text.encode()
     found = _found(data, kinds, language)
