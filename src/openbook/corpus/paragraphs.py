@@ -3,12 +3,12 @@
 Near relatives count as one language here: a single paragraph seldom tells Croatian from Serbian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from openbook.corpus.identify import UNKNOWN, Identified, Identifier, code_of
+from openbook.corpus.identify import READ, UNKNOWN, Identified, Identifier, code_of
 from openbook.corpus.varieties import families
 
 LEAST_CHARACTERS = 800
@@ -26,6 +26,16 @@ SIGN_RUNNER_UP = 0.02
 SIGN_SCRIPT = 0.95
 PROBE = 60
 """Characters at the beginning and at the end of a text that are looked at by themselves."""
+WINDOW = 40
+"""Characters of each window behind those that the identifier reads: few, as each costs time."""
+CHECKED = 240
+"""Characters from its beginning that are looked at where a window seems to be in another language."""
+SPACING = 1000
+"""Characters from one window to the next."""
+MOST_WINDOWS = 10
+"""Longer texts have wider spaces: a tenth of what lies behind."""
+BRIEF = 80
+"""Characters of a piece that are enough where they are surely in the language of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,9 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
 
 def _of_piece(piece: str, found: Identified, who: Identifier) -> tuple[str, float]:
     """Its language and the score: those of the whole text, unless it is surely in another one."""
+    brief = who.model.likeliest(piece[:BRIEF])
+    if brief is not None and brief[1] >= SURE and akin(code_of(brief[0]), found.language):
+        return found.language, found.score
     best = who.model.likeliest(piece)
     if best is None or (best[1] > 1.001 - SURE and akin(code_of(best[0]), found.language)):
         return found.language, found.score  # what is declared makes it likelier still: no other can be sure
@@ -105,11 +118,26 @@ def signs(text: str, found: Identified, who: Identifier) -> bool:
         return True
     if found.script_share < SIGN_SCRIPT:
         return True
-    for probe in (text[:PROBE], text[-PROBE:]):
-        best = who.model.likeliest(probe)
-        if best is not None and best[1] >= SURE and not akin(code_of(best[0]), found.language):
-            return True
-    return False
+    if any(_foreign(probe, found, who) for probe in (text[:PROBE], text[-PROBE:])):
+        return True
+    return any(
+        _foreign(text[at : at + WINDOW], found, who, 0.0) and _foreign(text[at : at + CHECKED], found, who)
+        for at in windows(text)
+    )
+
+
+def _foreign(probe: str, found: Identified, who: Identifier, sure: float = SURE) -> bool:
+    best = who.model.likeliest(probe)
+    return best is not None and best[1] >= sure and not akin(code_of(best[0]), found.language)
+
+
+def windows(text: str) -> Iterator[int]:
+    """Where windows begin, in order: with the next line where one begins soon, so that they lie in one paragraph."""
+    behind = len(text) - READ
+    space = max(SPACING, -(-behind // MOST_WINDOWS))
+    for at in range(READ, len(text) - WINDOW, space):
+        line = text.find("\n", at - 1, at + space // 2) + 1
+        yield line or at
 
 
 @lru_cache(4096)

@@ -12,7 +12,7 @@ from openbook.corpus.redact import KINDS
 from openbook.corpus.rights import RightsPolicy
 from openbook.corpus.scan_settings import DecontaminateSettings, QualitySettings
 
-ANNOTATE_VERSION = 4
+ANNOTATE_VERSION = 5
 VERSION = 4
 """Raised when the same settings would give other bytes."""
 
