@@ -154,8 +154,10 @@ def akin(one: str, other: str) -> bool:
 
 @lru_cache(1024)
 def _has_relatives(label: str) -> bool:
-    """Whether a second look says which member of a family it is."""
-    return any(label in family.labels or code_of(label) in family.label for family in families())
+    """Whether a second look says which member of a family it is; also of the label for no language at all."""
+    return code_of(label) == UNKNOWN or any(
+        label in family.labels or code_of(label) in family.label for family in families()
+    )
 
 
 def split(text: str) -> Sequence[tuple[list[str], int]]:
