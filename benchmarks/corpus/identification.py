@@ -1,6 +1,6 @@
 """How often is the language right: by source and language, whole documents and ~100 characters, declared and not.
 
-python benchmarks/corpus/identification.py TEXTS [--model MODEL.bin] [--scores] [--json OUT]
+python benchmarks/corpus/identification.py TEXTS [--model MODEL.bin] [--scores] [--mixed] [--json OUT]
 TEXTS: a folder with SOURCE/CODE.txt (documents parted by an empty line), or a run's folder: there the truth is what
 each page or package declares of itself, and the identifier is not told.
 """
@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from openbook.corpus.identify import declared_code, identifier
+from openbook.corpus.identify import Identifier, declared_code, identifier
+from openbook.corpus.paragraphs import akin, mixture
 from openbook.languages import LANGUAGES
 
 SHORT = 100
@@ -24,6 +25,19 @@ MIDDLE = 300
 MOST_DOCUMENTS = 100
 """Of one source and language."""
 MOST_SHORT = 300
+SIZES = (2000, 5000, 10_000)
+"""Characters of the pages that are made of two languages."""
+PLACES = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""Of the block in the second language: the share of the first one's text that stands before it."""
+SHARES = (0.1, 0.3)
+"""Of the second language."""
+PARTNERS = (1, 7, 19)
+"""How many languages further in the alphabet the second ones are."""
+CLOSE = (("nb", "nn"), ("hr", "sr-Latn"), ("gl", "pt"), ("nb", "da"), ("cs", "sk"), ("es", "ca"))
+"""Measured apart."""
+PARAGRAPH = 300
+ENOUGH = 40_000
+"""Characters kept of a language; shorter ones are used from the start again."""
 
 
 @dataclass
@@ -103,6 +117,67 @@ def measure(found: Iterator[tuple[str, str, str]], model: Path | None) -> tuple[
     return tallies, asked / spent if spent else 0.0
 
 
+class Shelf:
+    """Text by language, in paragraphs of PARAGRAPH characters; each call goes on where the last one ended."""
+
+    def __init__(self, found: Iterator[tuple[str, str, str]]) -> None:
+        held: dict[str, list[str]] = {}
+        for _, code, text in found:
+            if sum(map(len, held.setdefault(code, []))) < ENOUGH:
+                held[code] += pieces(text, PARAGRAPH)
+        self._texts = {code: "\n\n".join(rows) for code, rows in held.items() if sum(map(len, rows)) > SIZES[-1]}
+        self.codes = sorted(self._texts)
+        self._at = dict.fromkeys(self.codes, 0)
+
+    def take(self, code: str, size: int) -> str:
+        text, at = self._texts[code], self._at[code]
+        at = at if at + size < len(text) else 0
+        self._at[code] = at + size
+        return text[at : at + size].strip()
+
+
+def two_languages(shelf: Shelf, first: str, second: str, size: int, share: float, place: float) -> str:
+    """A page of `size` characters in `first` with one block in `second`."""
+    main, block = shelf.take(first, round(size * (1 - share))), shelf.take(second, round(size * share))
+    at = main.rfind(" ", 0, round(len(main) * place)) + 1 if 0 < place < 1 else round(len(main) * place)
+    return "\n\n".join(part for part in (main[:at].strip(), block, main[at:].strip()) if part)
+
+
+def measure_mixed(shelf: Shelf, who: Identifier) -> str:
+    """Of pages in two languages, how many are found; of pages in one, how many are taken for mixed."""
+    codes, close = shelf.codes, [pair for pair in CLOSE if set(pair) <= set(shelf.codes)]
+    distant = [(one, codes[(at + step) % len(codes)]) for at, one in enumerate(codes) for step in PARTNERS]
+    groups = {"all": [(one, other) for one, other in distant if not akin(one, other) and (one, other) not in close]}
+    groups |= {f"{one}, {other}": [(one, other), (other, one)] * 3 for one, other in close}
+    lines = [
+        "| languages | characters | block of | pages | start % | middle % | end % | share off by |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, pairs in groups.items():
+        for size in SIZES:
+            for share in SHARES if name == "all" else SHARES[-1:]:
+                found, off = dict.fromkeys(PLACES, 0), []
+                for first, second in pairs:
+                    for place, before in PLACES.items():
+                        text = two_languages(shelf, first, second, size, share, before)
+                        mixed = dict(mixture(text, who.identify(text), who).shares)
+                        named = sum(part for code, part in mixed.items() if akin(code, second))
+                        hit = len(mixed) > 1 and 0.0 < named < 1.0
+                        found[place] += hit
+                        off += [abs(named - share)] if hit else []
+                cells = " | ".join(percent(count, len(pairs)) for count in found.values())
+                mean = f"{sum(off) / len(off):.3f}" if off else "–"
+                lines.append(f"| {name} | {size:,} | {share:.0%} | {len(pairs)} | {cells} | {mean} |")
+    lines += ["", "| in one language, characters | pages | taken for mixed |", "|---|---|---|"]
+    for size in SIZES:
+        wrong: Counter[str] = Counter()
+        for code in codes * 3:
+            text = shelf.take(code, size)
+            wrong[code] += len(mixture(text, who.identify(text), who).shares) > 1
+        lines.append(f"| {size:,} | {3 * len(codes)} | {wrong.total()} {confusions(+wrong)} |")
+    return "\n".join(lines)
+
+
 def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}" if whole else "–"
 
@@ -134,9 +209,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=Path, help="a fastText model in place of py3langid's")
     parser.add_argument("--languages", nargs="*", help="only these codes")
     parser.add_argument("--scores", action="store_true", help="percentiles of the scores of right answers")
+    parser.add_argument("--mixed", action="store_true", help="only pages made of two languages: how many are found")
     parser.add_argument("--json", type=Path, help="the counts, to keep")
     asked = parser.parse_args(arguments)
     found = (row for row in texts(asked.texts) if not asked.languages or row[1] in asked.languages)
+    if asked.mixed:
+        print(measure_mixed(Shelf(found), identifier(str(asked.model)) if asked.model else identifier()))
+        return
     tallies, speed = measure(found, asked.model)
     print(table(tallies))
     right, all_ = sum(one.right for one in tallies.values()), sum(one.documents for one in tallies.values())

@@ -1,5 +1,6 @@
 """Pages in more than one language: each paragraph's language, the shares in the row, and what a recipe may do with them."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from openbook.corpus import AnnotateSettings, CorpusSettings
 from openbook.corpus.filter import RuleOverride
 from openbook.corpus.identify import identifier
-from openbook.corpus.paragraphs import LEAST_PIECE, MOST_PIECES, akin, mixture, split
+from openbook.corpus.paragraphs import LEAST_PIECE, MOST_PIECES, MOST_WINDOWS, SPACING, akin, mixture, split, windows
 from tests.corpus.build import annotated, corpus, jsonl, sources
 
 # ruff: noqa: E501
@@ -65,6 +66,37 @@ def test_the_language_is_that_of_most_of_the_text_not_of_its_beginning() -> None
     language, shares, _ = look([*ENGLISH * 6, *MALTESE * 9])
     assert language == "mt"
     assert shares["mt"] > shares["en"] > 0.2
+
+
+@pytest.mark.parametrize("before", [0, 12, 20, 28, 40])
+@pytest.mark.parametrize(("main", "block"), [(MALTESE, ENGLISH), (ENGLISH, MALTESE)])
+def test_a_block_in_another_language_is_found_wherever_it_stands(
+    main: list[str], block: list[str], before: int
+) -> None:
+    """Also behind the first characters, which alone the identifier reads, and with nothing else to tell of it."""
+    many, foreign = (main * 10)[:40], (block * 3)[:12]
+    language, shares, kept = look([*many[:before], *foreign, *many[before:]])
+    truth = sum(map(len, foreign)) / sum(map(len, [*many, *foreign]))
+    assert language == ("mt" if main is MALTESE else "en")
+    assert 1 - shares[language] == pytest.approx(truth, abs=0.06)
+    assert sum(line in kept.split("\n") for line in many) >= 36
+
+
+@pytest.mark.parametrize("lines", [MALTESE, ENGLISH])
+@pytest.mark.parametrize("times", [2, 6, 15])
+def test_a_long_page_in_one_language_is_not_mixed(lines: list[str], times: int) -> None:
+    assert len(look(lines * times)[1]) == 1
+
+
+@given(st.integers(0, 40_000), st.sampled_from(["x", "word ", "line of a page\n"]))
+@settings(max_examples=60, deadline=None)
+def test_no_more_than_a_tenth_of_a_text_lies_between_windows(size: int, unit: str) -> None:
+    text = (unit * (size // len(unit) + 1))[:size]
+    found = list(windows(text))
+    assert found == sorted(found)
+    assert len(found) <= MOST_WINDOWS
+    apart = [after - before for before, after in pairwise([0, *found, size])]
+    assert max(apart) <= max(2 * SPACING, size // 10 + 30)
 
 
 def test_near_relatives_are_one_language_within_a_page() -> None:

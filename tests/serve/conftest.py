@@ -4,7 +4,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -14,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import small_release
 import tiny_model
-from running import Running, serving
+from running import Running, Suite, serving
 
 LIMITS = {
     "body_bytes": 200_000,
@@ -103,14 +102,6 @@ def our_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def our_release_server(our_release: Path) -> Iterator[Running]:
     with serving(our_release, parallel=4, threads=1) as running:
         yield running
-
-
-@dataclass(frozen=True)
-class Suite:
-    """What the client suites are run against."""
-
-    server: Running
-    sensible: bool  # whether what it answers can be asked to be true; of others only the form can
 
 
 @pytest.fixture(scope="session", params=["smollm", "release"])

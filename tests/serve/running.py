@@ -77,3 +77,11 @@ def serving(target: Path | None, **settings: object) -> Iterator[Running]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What the client suites are run against."""
+
+    server: Running
+    sensible: bool  # whether what it answers can be asked to be true; of others only the form can

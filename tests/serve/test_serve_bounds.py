@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
-from conftest import Suite
-from running import Running, serving
+from running import Running, Suite, serving
 from test_serve_api import refusal
 
 HI: list[Any] = [{"role": "user", "content": "hi"}]

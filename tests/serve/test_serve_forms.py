@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from conftest import Suite
+from running import Suite
 
 PERSON = {
     "type": "object",

@@ -4,7 +4,7 @@ import asyncio
 
 import openai
 import pytest
-from conftest import Suite
+from running import Suite
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer with one word."}]
 

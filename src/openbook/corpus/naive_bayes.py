@@ -45,6 +45,8 @@ class NaiveBayes:
         self._tables = tuple(found[name] for name in ("moves", "rows", "outputs", "weights", "start"))
         self._depth = int(found["depth"])
         self._seen = np.zeros(found["weights"].shape[0], np.int32)
+        self._last: tuple[str, NDArray[np.float64] | None] = "", None
+        """What was asked last and the answer: a paragraph that is likely in another language is asked for twice."""
 
     def probabilities(self, text: str) -> dict[str, float]:
         """Label -> probability, of those that have any; empty where the text holds nothing that the model knows."""
@@ -66,6 +68,11 @@ class NaiveBayes:
         return self.labels[best], float(shares[best])
 
     def _shares(self, text: str) -> NDArray[np.float64] | None:
+        if text != self._last[0]:
+            self._last = text, self._scored(text)
+        return self._last[1]
+
+    def _scored(self, text: str) -> NDArray[np.float64] | None:
         if text.isupper():
             text = text.lower()
         data = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
