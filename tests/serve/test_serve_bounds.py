@@ -89,7 +89,9 @@ def test_texts_beyond_the_context_are_refused_and_those_below_embedded(any_clien
 def test_a_long_text_is_embedded_by_a_model_of_a_longer_context(suite: Suite) -> None:
     with suite.server.client() as client:
         context = client.get("/v1/models").json()["data"][0]["max_model_len"]
-        ids = client.post("/tokenize", json={"prompt": "The sea is calm today. " * 400}).json()["tokens"]
+        told = client.post("/tokenize", json={"prompt": "The sea is calm today. " * 400})
+        assert told.status_code == 200, told.text
+        ids = told.json()["tokens"]
         answer = client.post("/v1/embeddings", json={"input": ids[: context - 1]})
         assert answer.status_code == 200, answer.text
         refusal(client.post("/v1/embeddings", json={"input": ids[: context + 1]}), 400)

@@ -127,9 +127,9 @@ class _Answer:
 async def _head(connection: Connection) -> _Answer:
     raw = b""
     while (end := raw.find(b"\r\n\r\n")) < 0:
-        raw += await _more(connection, raw)
         if len(raw) > LONGEST_HEAD:
             raise ValueError("the head of an answer is too long")
+        raw += await _more(connection, raw)  # a large body may come with its head at once
     lines = raw[:end].split(b"\r\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
     chunked = fields.get(b"transfer-encoding", b"").lower() == b"chunked"
