@@ -32,8 +32,8 @@ def peak(device: torch.device, dtype: torch.dtype) -> float | None:
     """Operations a second: of a graphics processor by the table, of a processor the best matrix product measured in
     about 0.3 s with the threads that torch has. None where neither is known.
 
-    Other work on the machine takes time from the clock, not from the processor seconds of this process: whichever of both
-    says more is taken, so that a busy moment does not make all that follows look faster than it is."""
+    Other work on the machine takes time from the clock, not from this process' processor seconds: the one that says
+    more is taken, so that a busy moment does not make all that follows look faster than it is."""
     if device.type == "cuda":
         return known(torch.cuda.get_device_name(device))
     one, other = torch.ones(SIZE, SIZE, dtype=dtype), torch.ones(SIZE, SIZE, dtype=dtype)
