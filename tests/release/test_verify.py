@@ -169,6 +169,15 @@ def test_no_bytes_of_a_record_or_manifest_fail_otherwise_than_in_a_sentence(
             read(folder)
 
 
+@pytest.mark.parametrize("root", [[], {}, None, 1])
+def test_an_input_whose_root_is_no_text_is_named(release: Path, root: object) -> None:
+    path = release / "records" / "corpus.json"
+    record = json.loads(path.read_bytes())
+    path.write_text(json.dumps(record | {"inputs": {"annotated": root}}))
+    found = verify(release)
+    assert not found.sound and any("records/corpus.json cannot be read" in one for one in found.problems)
+
+
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_no_value_in_a_record_or_manifest_fails_otherwise_than_in_a_sentence(made: Path, data: st.DataObject) -> None:

@@ -54,6 +54,7 @@ def _record_like(record: Mapping[str, Any]) -> bool:
         all(isinstance(entry, dict) and digest_like(entry.get("sha256")) for entry in files)
         and all(type(entry.get("size")) is int for entry in files)
         and all(isinstance(name, str) for name in record["unrooted"])
+        and all(isinstance(root, str) for root in record["inputs"].values())
     )
 
 
