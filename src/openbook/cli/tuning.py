@@ -51,6 +51,7 @@ def show(folder: Path, facts: dict[str, Any]) -> None:
     method = " with ".join(part for part in (facts["method"]["kind"], facts["method"]["adapter"]) if part != "none")
     out.print(f"{facts['name']}: {method}, from {base['name']} (license: {base['license']})", soft_wrap=True)
     share = told["share"] if isinstance(told["share"], str) else f"{told['share']:.2%}"
+    share = "less than 0.01%" if share == "0.00%" else share
     out.print(f"computing: {told['flops']:.3g} operations, share of the base's training: {share}", soft_wrap=True)
     for name in ("lost", "gained"):
         codes = languages[name]
