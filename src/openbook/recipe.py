@@ -129,17 +129,18 @@ def load(path: Path) -> Recipe:
     return recipe
 
 
-def parse(path: Path, schema: type[M]) -> M:
-    """Read a TOML file by any schema. Raises OpenbookError with one sentence a mistake, each with its line."""
+def parse(path: Path, schema: type[M], called: str = "recipe") -> M:
+    """Read a TOML file by any schema. Raises OpenbookError with one sentence a mistake, each with its line; `called`:
+    what the file is to its reader."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise OpenbookError(f"there is no recipe {path}.") from None
+        raise OpenbookError(f"there is no {called} {path}.") from None
     except IsADirectoryError:
-        raise OpenbookError(f"{path} is a folder; a recipe is a TOML file.") from None
+        raise OpenbookError(f"{path} is a folder; a {called} is a TOML file.") from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise OpenbookError(f"{path}, line {line}: not UTF-8; save the recipe as UTF-8.") from None
+        raise OpenbookError(f"{path}, line {line}: not UTF-8; save the {called} as UTF-8.") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

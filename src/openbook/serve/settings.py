@@ -1,14 +1,11 @@
 """What can be set about a server; nothing here changes what the model computes, except the context it is given."""
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from openbook.errors import OpenbookError
+from pydantic import BaseModel, ConfigDict, Field
 
 EngineName = Literal["auto", "llama.cpp", "pytorch"]
 
@@ -30,18 +27,10 @@ class Limits(BaseModel):
 
 
 def read_limits(path: Path) -> Limits:
-    """The bounds in a TOML file, by their names here; OpenbookError names what is wrong with it."""
-    try:
-        return Limits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as trouble:
-        raise OpenbookError(f"The file of limits {path} cannot be read: {trouble.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
-        raise OpenbookError(f"The file of limits {path} is not valid TOML: {trouble}.") from None
-    except ValidationError as trouble:
-        first = trouble.errors(include_url=False, include_input=False)[0]
-        wrong, names = ".".join(str(step) for step in first["loc"]), ", ".join(Limits.model_fields)
-        text = f"The file of limits {path} is wrong at {wrong}: {first['msg']}. It may set {names}."
-        raise OpenbookError(text) from None
+    """The bounds in a TOML file, by their names here; OpenbookError names what is wrong with it, and the line."""
+    from openbook.recipe import parse
+
+    return parse(path, Limits, "file of limits")
 
 
 class Adapter(BaseModel):
