@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openbook.corpus import AnnotateSettings, Corpus, CorpusSettings, repeated_lines
+from openbook.corpus import AnnotateSettings, Corpus, CorpusSettings, parallel, repeated_lines
 from openbook.corpus.filter import RULES, RuleOverride
-from openbook.corpus.line_keys import LEAST_WORDS, cut, distinct_keys, line_keys
+from openbook.corpus.line_keys import LEAST_WORDS, cut, line_keys
 from openbook.corpus.settings import DuplicateSettings, HeldOutSettings, RepeatedLineSettings
+from openbook.corpus.statistics import measure
 from tests.corpus import build
 
 NOTICE = "This site keeps small files on your machine; by reading on you agree to that."
@@ -202,11 +203,19 @@ def test_keys_of_lines() -> None:
     assert words.tolist() == [5, 2, 0, 5, 15]
     assert keys[0] == keys[3] != keys[4]
     assert keys[1] == keys[2] == 0
-    assert distinct_keys(f"{FOOTER}\nno\n{FOOTER}").tolist() == [keys[4]]
-    assert distinct_keys("short").size == distinct_keys("").size == 0
+    assert measure(f"{FOOTER}\nno\n{FOOTER}").lines.tolist() == [keys[4]]
+    assert measure("short").lines.size == measure("").lines.size == 0
     assert LEAST_WORDS == 5
     swapped = line_keys("two one three four five")[0]
     assert swapped[0] != keys[0]
+
+
+@pytest.mark.parametrize("code", sorted(parallel.own_texts()))
+def test_what_measuring_finds_are_the_keys_of_the_lines(code: str) -> None:
+    """Two kernels make them: one of a page by itself, one on the way through all that is measured."""
+    lines = parallel.own_texts()[code]
+    text = "\n".join([*lines, lines[0].upper(), "a b", "", *lines[:3]])
+    assert measure(text).lines.tolist() == sorted({*line_keys(text)[0].tolist()} - {0})
 
 
 def test_cutting_leaves_no_hole() -> None:

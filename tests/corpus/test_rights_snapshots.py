@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from openbook.corpus import Corpus, CorpusSettings, outside
-from openbook.corpus.preferences import train_ai
+from openbook.corpus.preferences import usage
 from openbook.corpus.rights import RightsPolicy
 from openbook.corpus.robots import AGENTS, Site
 from openbook.errors import OpenbookError
@@ -153,7 +153,7 @@ def test_a_rule_for_all_agents_is_a_policy_of_its_own(tmp_path: Path) -> None:
     [("train-ai=n", False), ("search=y, train-ai=y", True), ("ai-train=no, search=yes", False), ("search=yes", None)],
 )
 def test_preferences_about_training_are_read(value: str, answer: bool | None) -> None:
-    assert train_ai(value) is answer
+    assert usage(value)[0] is answer
     site = Site([("/robots.txt", f"User-agent: *\nAllow: /\nContent-Usage: /closed/ {value}\nContent-Signal: {value}")])
     expected = ["robots:content-signal", "robots:content-usage"] if answer is False else []
     assert site.reservations("https://a.example/closed/1") == expected

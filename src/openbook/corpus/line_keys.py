@@ -23,12 +23,6 @@ def line_keys(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     return _line_keys(np.frombuffer(text.encode(), np.uint8), characters.classes(), characters.lower())
 
 
-def distinct_keys(text: str) -> NDArray[np.uint64]:
-    """The keys of the lines that count, each once, ascending."""
-    keys = np.unique(line_keys(text)[0])
-    return keys[1:] if keys.size and not keys[0] else keys
-
-
 def cut(text: str, lines: NDArray[np.int32]) -> str:
     """The text without these lines, and without the empty lines that they leave behind."""
     return "\n".join(text[start:end] for start, end in left(text, lines))

@@ -29,8 +29,3 @@ def usage(value: str) -> tuple[bool | None, bool]:
         elif name not in _OTHERS:
             readable &= answer in _YES
     return (all(answers) if answers else None), readable and said
-
-
-def train_ai(value: str) -> bool | None:
-    """What a value says of training models: yes, no, or nothing that can be read."""
-    return usage(value)[0]

@@ -88,7 +88,7 @@ class Measured:
     normal: bytes
     """The folded words, symbols left out, joined by one space: equal texts in this sense are exact duplicates."""
     lines: NDArray[np.uint64]
-    """`distinct_keys` of line_keys."""
+    """Those keys of line_keys that count, each once, ascending."""
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[INDEX[name]])
