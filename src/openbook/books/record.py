@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -23,6 +23,8 @@ from openbook.errors import OpenbookError
 
 FILE_NAME = "record.json"
 MOST_BYTES = 1 << 28
+STAMP_LAG = 0.05
+"""Seconds. Files are stamped with the time of the kernel's last tick, at most a hundredth ago."""
 
 
 @dataclass
@@ -72,8 +74,8 @@ class Record(BaseModel):
 
     @property
     def began(self) -> float:
-        """Seconds since 1970, rounded down."""
-        return datetime.fromisoformat(self.started).timestamp()
+        """Seconds since 1970, no later than what a file written just then is stamped with: file systems lag a tick."""
+        return datetime.fromisoformat(self.started).timestamp() - STAMP_LAG
 
 
 def identity(step: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
@@ -207,4 +209,5 @@ class Clock:
 
     @property
     def started_text(self) -> str:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started))
+        """UTC, to the millisecond: a file written in the second before a step began is not taken for a later one."""
+        return datetime.fromtimestamp(self.started, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

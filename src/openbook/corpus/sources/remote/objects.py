@@ -1,5 +1,6 @@
 """Object stores and whatever else fsspec speaks: listing, and one file in pieces that can be resumed."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,14 @@ class Objects:
     def __init__(self, arriving: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
         """What comes goes through `arriving`."""
         self.arriving = arriving
-        self._systems: dict[tuple[str, str], Any] = {}
+        self._own = threading.local()
+
+    @property
+    def _systems(self) -> dict[tuple[str, str], Any]:
+        """Protocol and host -> its file system. Each thread has its own: one FTP connection cannot serve two."""
+        if not hasattr(self._own, "systems"):
+            self._own.systems = {}
+        return self._own.systems
 
     def _open(self, url: str, **options: Any) -> tuple[Any, str]:
         """File system and path in it; some protocols have one for each host. Raises PassingError or OpenbookError."""
@@ -28,7 +36,7 @@ class Objects:
             from fsspec.core import url_to_fs
 
             if key not in self._systems or options:
-                self._systems[key] = url_to_fs(url, skip_instance_cache=True, **options)[0]
+                self._systems[key] = noting(url_to_fs(url, skip_instance_cache=True, **options)[0])
             return self._systems[key], self._systems[key]._strip_protocol(url)
         except (ImportError, ValueError, TypeError) as error:
             raise OpenbookError(
@@ -53,15 +61,20 @@ class Objects:
             if type(error).__name__ == "NoCredentialsError":
                 self._open(url, anon=True)  # for what everyone may read in a store of the S3 kind
                 return self._ask(url, name, *arguments, **options)
+            self._systems.clear()  # a connection that broke off stays broken: the next try makes a new one
             raise PassingError(f"{type(error).__name__}: {str(error)[:200]}") from None
 
     def expand(self, pattern: str) -> list[str]:
         """The addresses that a glob names, in order."""
         system, own = self._open(pattern)
         scheme, host = urlsplit(pattern).scheme, urlsplit(pattern).netloc
+        paths = self._ask(pattern, "listed")
+        if not paths:  # or an old FTP connection that the server has ended: fsspec reads that as an empty folder
+            self._systems.clear()
+            paths = self._ask(pattern, "listed")
         if host and host not in own:  # the path is one on that host alone
-            return sorted(f"{scheme}://{host}/{path.lstrip('/')}" for path in self._ask(pattern, "glob"))
-        return sorted(system.unstrip_protocol(path) for path in self._ask(pattern, "glob"))
+            return sorted(f"{scheme}://{host}/{path.lstrip('/')}" for path in paths)
+        return sorted(system.unstrip_protocol(path) for path in paths)
 
     def _version(self, url: str) -> Version:
         info = self._ask(url, "info", **({"refresh": True} if urlsplit(url).scheme in ("s3", "s3a") else {}))
@@ -100,3 +113,36 @@ class Objects:
                 raise PassingError(f"nothing came at byte {start:,} of {size:,}")
             yield piece
             start += len(piece)
+
+
+def noting(system: Any) -> Any:
+    """The file system with a method `listed`: a glob that fails where fsspec leaves out what it cannot list."""
+    failed: list[OSError] = []
+    inner = "_ls" if system.async_impl else "ls"
+    list_folder, glob = getattr(system, inner), system.glob
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        try:
+            return list_folder(*arguments, **options)
+        except OSError as error:
+            failed.append(error)
+            raise
+
+    async def noted_later(*arguments: Any, **options: Any) -> Any:
+        try:
+            return await list_folder(*arguments, **options)
+        except OSError as error:
+            failed.append(error)
+            raise
+
+    def listed(pattern: str) -> list[str]:
+        failed.clear()
+        found = glob(pattern)
+        for error in failed:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+        return list(found)
+
+    setattr(system, inner, noted_later if system.async_impl else noted)
+    system.listed = listed
+    return system
