@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from openbook.corpus import national_births as births
 from openbook.corpus import national_checks as check
 from openbook.corpus.national_numbers import NOT_CHECKABLE, TABLE
 
@@ -26,21 +27,21 @@ def date(chance: random.Random, form: str) -> str:
 Maker = Callable[[random.Random], str]
 PEERS: list[tuple[str, Callable[[str], bool], Maker]] = [
     ("at.vnr", check.austrian, lambda c: str(c.randint(1000, 9999)) + date(c, "{d}{m}{y}")),
-    ("be.nn", check.belgian, lambda c: date(c, "{y}{m}{d}") + digits(c, 5)),
-    ("bg.egn", check.bulgarian, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
-    ("cz.rc", check.czechoslovak, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
+    ("be.nn", births.belgian, lambda c: date(c, "{y}{m}{d}") + digits(c, 5)),
+    ("bg.egn", births.bulgarian, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
+    ("cz.rc", births.czechoslovak, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
     ("de.idnr", check.german, lambda c: digits(c, 11)),
-    ("ee.ik", check.baltic, lambda c: c.choice("34") + date(c, "{y}{m}{d}") + digits(c, 4)),
+    ("ee.ik", births.baltic, lambda c: c.choice("34") + date(c, "{y}{m}{d}") + digits(c, 4)),
     ("es.dni", check.spanish, lambda c: digits(c, 8) + c.choice("TRWAGMYFPDXBNJZSQVHLCKE")),
     ("es.nie", check.spanish, lambda c: c.choice("XYZ") + digits(c, 7) + c.choice("TRWAGMYFPDXBNJZSQVHLCKE")),
     (
         "fi.hetu",
-        check.finnish,
+        births.finnish,
         lambda c: date(c, "{d}{m}{y}") + f"-{c.randint(2, 899):03}" + c.choice("0123456789ABCDEFHJKLMNPRSTUVWXY"),
     ),
     ("fr.nir", check.french, lambda c: c.choice("12") + date(c, "{y}{m}") + digits(c, 10)),
     ("gb.nhs", check.british, lambda c: digits(c, 10)),
-    ("gr.amka", check.greek, lambda c: date(c, "{d}{m}{y}") + digits(c, 5)),
+    ("gr.amka", births.greek, lambda c: date(c, "{d}{m}{y}") + digits(c, 5)),
     ("hr.oib", check.croatian, lambda c: digits(c, 11)),
     ("ie.pps", check.irish, lambda c: digits(c, 7) + c.choice(_LETTERS[:23]) + c.choice(["", "A", "B", "W"])),
     (
@@ -50,20 +51,20 @@ PEERS: list[tuple[str, Callable[[str], bool], Maker]] = [
             "RSSMRA" + date(c, "{y}") + c.choice("ABCDEHLMPRST") + f"{c.randint(1, 28):02}H501" + c.choice(_LETTERS)
         ),
     ),
-    ("lt.asmens", check.baltic, lambda c: c.choice("34") + date(c, "{y}{m}{d}") + digits(c, 4)),
+    ("lt.asmens", births.baltic, lambda c: c.choice("34") + date(c, "{y}{m}{d}") + digits(c, 4)),
     ("nl.bsn", check.dutch, lambda c: digits(c, 9)),
-    ("no.fodselsnummer", check.norwegian, lambda c: date(c, "{d}{m}{y}") + f"{c.randint(0, 499):03}" + digits(c, 2)),
-    ("pl.pesel", check.polish, lambda c: date(c, "{y}{m}{d}") + digits(c, 5)),
+    ("no.fodselsnummer", births.norwegian, lambda c: date(c, "{d}{m}{y}") + f"{c.randint(0, 499):03}" + digits(c, 2)),
+    ("pl.pesel", births.polish, lambda c: date(c, "{y}{m}{d}") + digits(c, 5)),
     (
         "ro.cnp",
-        check.romanian,
+        births.romanian,
         lambda c: c.choice("12") + date(c, "{y}{m}{d}") + f"{c.randint(1, 46):02}" + digits(c, 4),
     ),
-    ("se.personnummer", check.swedish, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
-    ("si.emso", check.yugoslav, lambda c: date(c, "{d}{m}9{y}") + "50" + digits(c, 4)),
+    ("se.personnummer", births.swedish, lambda c: date(c, "{y}{m}{d}") + digits(c, 4)),
+    ("si.emso", births.yugoslav, lambda c: date(c, "{d}{m}9{y}") + "50" + digits(c, 4)),
     ("tr.tckimlik", check.turkish, lambda c: digits(c, 11)),
     ("ua.rntrc", check.ukrainian, lambda c: digits(c, 10)),
-    ("is_.kennitala", check.icelandic, lambda c: date(c, "{d}{m}{y}") + digits(c, 3) + "9"),
+    ("is_.kennitala", births.icelandic, lambda c: date(c, "{d}{m}{y}") + digits(c, 3) + "9"),
     ("ch.ssn", check.swiss, lambda c: "756" + digits(c, 10)),
 ]
 
@@ -95,8 +96,8 @@ def test_luxembourgish_check_digits_agree_with_the_peer() -> None:
     for _ in range(300):
         first = "19" + date(chance, "{y}{m}") + f"{chance.randint(1, 28):02}" + digits(chance, 3)
         number = first + luhn.calc_check_digit(first) + verhoeff.calc_check_digit(first)
-        assert check.luxembourgish(number), number
-        assert not check.luxembourgish(number[:-1] + str((int(number[-1]) + 1) % 10))
+        assert births.luxembourgish(number), number
+        assert not births.luxembourgish(number[:-1] + str((int(number[-1]) + 1) % 10))
 
 
 def test_every_state_of_the_union_is_checked_or_named_as_not_checkable() -> None:

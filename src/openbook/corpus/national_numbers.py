@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from openbook.corpus import national_births as births
 from openbook.corpus import national_checks as check
 
 
@@ -38,46 +39,48 @@ TABLE = (
         "AT", "Sozialversicherungsnummer", r"sozialversicherungsnummer|versicherungsnummer|sv-?nr|svnr", check.austrian
     ),
     NationalNumber(
-        "BE", "Rijksregisternummer", r"rijksregister\w*|registre national|nationalregister\w*|insz|niss", check.belgian
+        "BE", "Rijksregisternummer", r"rijksregister\w*|registre national|nationalregister\w*|insz|niss", births.belgian
     ),
-    NationalNumber("BG", "ЕГН", r"егн|egn", check.bulgarian),
-    NationalNumber("CZ SK", "rodné číslo", r"rodn\w{1,3} čísl\w+|r\. ?č", check.czechoslovak),
+    NationalNumber("BG", "ЕГН", r"егн|egn", births.bulgarian),
+    NationalNumber("CZ SK", "rodné číslo", r"rodn\w{1,3} čísl\w+|r\. ?č", births.czechoslovak),
     NationalNumber(
         "DE", "Steuer-ID", r"steuer-?id\w*|steuer-identifikationsnummer|idnr|identifikationsnummer", check.german
     ),
-    NationalNumber("DK", "CPR", r"cpr|personnummer|p-tal", check.danish),
-    NationalNumber("EE LT", "isikukood, asmens kodas", r"isikukood\w*|asmens kod\w+", check.baltic, None),
+    NationalNumber("DK", "CPR", r"cpr|personnummer|p-tal", births.danish),
+    NationalNumber("EE LT", "isikukood, asmens kodas", r"isikukood\w*|asmens kod\w+", births.baltic, None),
     NationalNumber("ES", "DNI, NIE", r"dni|nie|nif|d\.n\.i", check.spanish, _IBERIAN),
-    NationalNumber("FI", "henkilötunnus", r"hetu|henkilötunnu\w+|personbeteckning\w*", check.finnish, None),
+    NationalNumber("FI", "henkilötunnus", r"hetu|henkilötunnu\w+|personbeteckning\w*", births.finnish, None),
     NationalNumber("FR", "NIR", r"sécurité sociale|nir|insee", check.french, None),
-    NationalNumber("GR", "AMKA", r"αμκα|α\.μ\.κ\.α|amka", check.greek),
+    NationalNumber("GR", "AMKA", r"αμκα|α\.μ\.κ\.α|amka", births.greek),
     NationalNumber("HR", "OIB", r"oib\w*", check.croatian),
-    NationalNumber("HU", "személyi azonosító", r"személyi (?:azonosító\w*|szám\w*)", check.hungarian_personal),
+    NationalNumber("HU", "személyi azonosító", r"személyi (?:azonosító\w*|szám\w*)", births.hungarian_personal),
     NationalNumber("HU", "adóazonosító jel", r"adóazonosító\w*", check.hungarian_tax),
     NationalNumber("HU", "TAJ", r"taj", check.hungarian_social),
     NationalNumber("IE", "PPS", r"ppsn?|psp|uimhir psp", check.irish, ("en", "ga")),
     NationalNumber("IT", "codice fiscale", r"codice fiscale|cod\. ?fisc|c\.f", check.italian, None),
-    NationalNumber("LU", "matricule", r"matricule|matrikel\w*|sozialversécherungsnummer", check.luxembourgish, ("lb",)),
-    NationalNumber("LV", "personas kods", r"personas kod\w+", check.latvian),
-    NationalNumber("NL", "BSN", r"bsn|burgerservicenummer|sofinummer", check.dutch),
-    NationalNumber("PL", "PESEL", r"pesel\w*", check.polish, None),
-    NationalNumber("PT", "NIF", r"nif|contribuinte|identificação fiscal", check.portuguese),
-    NationalNumber("RO", "CNP", r"cnp|cod(?:ul)? numeric personal", check.romanian, None),
-    NationalNumber("SE", "personnummer", r"personnummer|samordningsnummer|pnr", check.swedish),
     NationalNumber(
-        "SI HR BA ME MK RS", "EMŠO, JMBG, EMBG", r"emšo|jmbg|јмбг|ембг|embg|matični broj", check.yugoslav, None
+        "LU", "matricule", r"matricule|matrikel\w*|sozialversécherungsnummer", births.luxembourgish, ("lb",)
+    ),
+    NationalNumber("LV", "personas kods", r"personas kod\w+", births.latvian),
+    NationalNumber("NL", "BSN", r"bsn|burgerservicenummer|sofinummer", check.dutch),
+    NationalNumber("PL", "PESEL", r"pesel\w*", births.polish, None),
+    NationalNumber("PT", "NIF", r"nif|contribuinte|identificação fiscal", check.portuguese),
+    NationalNumber("RO", "CNP", r"cnp|cod(?:ul)? numeric personal", births.romanian, None),
+    NationalNumber("SE", "personnummer", r"personnummer|samordningsnummer|pnr", births.swedish),
+    NationalNumber(
+        "SI HR BA ME MK RS", "EMŠO, JMBG, EMBG", r"emšo|jmbg|јмбг|ембг|embg|matični broj", births.yugoslav, None
     ),
     NationalNumber("CH", "AHV", r"ahv|avs", check.swiss, ("de", "fr", "it")),
     NationalNumber("GB", "NHS number", r"nhs(?: number| no)?", check.british),
-    NationalNumber("IS", "kennitala", r"kennital\w+|kt", check.icelandic, ("is",)),
+    NationalNumber("IS", "kennitala", r"kennital\w+|kt", births.icelandic, ("is",)),
     NationalNumber(
-        "NO", "fødselsnummer", r"f[øo]dselsn\w+|personnummer|d-nummer|f\.? ?nr", check.norwegian, ("nb", "nn")
+        "NO", "fødselsnummer", r"f[øo]dselsn\w+|personnummer|d-nummer|f\.? ?nr", births.norwegian, ("nb", "nn")
     ),
     NationalNumber("TR", "T.C. kimlik", r"t\.? ?c\.? ?kimlik|tckn|kimlik", check.turkish, ("tr",)),
     NationalNumber("UA", "РНОКПП", r"рнокпп|іпн|ідентифікаційн\w+ (?:номер\w*|код\w*)|rnokpp", check.ukrainian),
 )
 _WRITTEN = re.compile(r"\d{6}/\d{4}|\d{6}-\d{5}|\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}[-+]\d{4}")
-_TESTS = (check.czechoslovak, check.latvian, check.belgian, check.swedish)
+_TESTS = (births.czechoslovak, births.latvian, births.belgian, births.swedish)
 """Those whose usual way of writing nothing else shares."""
 _GENERIC = (
     r"national id\w*|identity number|personal (?:identification )?number|personal code|tax id\w*|social security\w*"
@@ -126,6 +129,6 @@ def _of(language: str | None) -> Sequence[NationalNumber]:
 
 def _passes(one: NationalNumber, text: str, number: str, several: bool) -> bool:
     """`number`: the compact text; `several`: whether it has more than two different characters."""
-    if one.check is check.finnish:
-        return check.finnish(text.strip().upper())
+    if one.check is births.finnish:
+        return births.finnish(text.strip().upper())
     return several and one.check(number)
