@@ -119,7 +119,7 @@ def test_tokens_are_found_in_exactly_the_rows_that_hold_them(
 
 
 def test_blocks_repeat_their_quotas_and_differ_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openbook.train.order.BLOCK_ROWS", 50)
+    monkeypatch.setattr("openbook.train.layout.BLOCK_ROWS", 50)
     blocks = order(epochs=1000.0)
     rows = draws(blocks)
     languages = [draw.language for draw in rows]
