@@ -143,7 +143,7 @@ def test_columns_are_those_of_the_design(built: Corpus) -> None:
 def test_held_out_documents_are_few_fixed_and_apart() -> None:
     import numpy as np
 
-    from openbook.corpus.ledger import mark_held_out
+    from openbook.corpus.draws import mark_held_out
 
     def ledger(count: int, size: int) -> Ledger:
         ids = np.random.default_rng(1).integers(0, 256, (count, 32), np.uint8).view("V32").reshape(-1)

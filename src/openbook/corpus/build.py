@@ -19,7 +19,7 @@ from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
 from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
-from openbook.corpus import blocklists, deal, decontaminate, ledger, outside, scan, signals, snapshots
+from openbook.corpus import blocklists, deal, decontaminate, draws, duplicate_marks, outside, scan, signals, snapshots
 from openbook.corpus.annotated import POLICY_FILE, Annotated
 from openbook.corpus.corpus import INDEX
 from openbook.corpus.decide import DecideTask, decide_part
@@ -27,7 +27,7 @@ from openbook.corpus.filter import PROFILES, THRESHOLDS, applied, check_override
 from openbook.corpus.find import index as find_index
 from openbook.corpus.funnel import Funnel
 from openbook.corpus.identifiers import score_rule
-from openbook.corpus.ledger import Ledger
+from openbook.corpus.ledger import Ledger, gather
 from openbook.corpus.page import write_report
 from openbook.corpus.parallel import ParallelText
 from openbook.corpus.policies import by_site
@@ -160,13 +160,13 @@ def _decide(
         for _ in context.engine.map(decide_part, tasks, lambda _: bar.advance()):
             pass
     with context.progress.task("find duplicates", None):
-        book, exact = ledger.gather(verdicts)
-        rows = ledger.mark_equal(book, exact, settings)
-        rows, cuts = ledger.mark_lines(book, rows, parts, settings, context.engine, pieces / "lines")
-        ledger.mark_near(book, rows, verdicts, settings, context.engine, pieces / "near")
-        ledger.point_to_kept(book)
-    ledger.mark_cap(book, settings.most_bytes)
-    ledger.mark_held_out(book, settings.held_out)
+        book, exact = gather(verdicts)
+        rows = duplicate_marks.mark_equal(book, exact, settings)
+        rows, cuts = duplicate_marks.mark_lines(book, rows, parts, settings, context.engine, pieces / "lines")
+        duplicate_marks.mark_near(book, rows, verdicts, settings, context.engine, pieces / "near")
+        duplicate_marks.point_to_kept(book)
+    draws.mark_cap(book, settings.most_bytes)
+    draws.mark_held_out(book, settings.held_out)
     return book, cuts
 
 

@@ -1,6 +1,6 @@
 """What is cut from the texts of kept pages: lines that their site repeats, and what evaluation sets hold.
 
-A text loses one or the other (see `ledger.mark_lines`). Where placeholders for personal data stand is told anew.
+A text loses one or the other (see `duplicate_marks`). Where placeholders for personal data stand is told anew.
 """
 
 from collections.abc import Mapping, Sequence
