@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from openbook.corpus.characters import fold
 from openbook.corpus.filter import data
-from openbook.corpus.statistics import INDEX, MEASURES, measure, word_lists
+from openbook.corpus.statistics import INDEX, MEASURES, measure
+from openbook.corpus.word_lists import word_lists
 from openbook.corpus.words import lists
 from openbook.languages import LANGUAGES
 from tests.corpus import reference

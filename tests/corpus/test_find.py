@@ -15,7 +15,7 @@ from openbook.corpus import Corpus, CorpusSettings
 from openbook.corpus.find import LEAST_WORDS, SURE_WORDS, Finder, index, quote, table
 from openbook.corpus.find.winnow import fingerprints
 from openbook.corpus.optouts import OptOutSettings
-from openbook.corpus.statistics import word_hashes
+from openbook.corpus.word_lists import word_hashes
 from openbook.errors import OpenbookError
 from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page

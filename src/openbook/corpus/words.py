@@ -3,7 +3,7 @@
 from functools import cache
 
 from openbook.corpus.filter import data
-from openbook.corpus.statistics import WordLists, no_lists, word_lists
+from openbook.corpus.word_lists import WordLists, no_lists, word_lists
 
 
 @cache

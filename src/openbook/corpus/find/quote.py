@@ -83,7 +83,7 @@ def _word_end(text: str, kinds: list[int], i: int, n: int) -> int:
 
 
 def hashes(text: str) -> list[int]:
-    """One 64-bit hash a word: those of statistics.word_hashes."""
+    """One 64-bit hash a word: those of word_lists.word_hashes."""
     found = []
     for word in words(text):
         h = SEED

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from openbook.corpus.compiled import kernel
 from openbook.corpus.find import quote
 from openbook.corpus.kernel import mix
-from openbook.corpus.statistics import word_hashes
+from openbook.corpus.word_lists import word_hashes
 
 _SEED, _PRIME = np.uint64(quote.SEED), np.uint64(quote.PRIME)
 _GRAM, _WINDOW = quote.GRAM, quote.WINDOW
