@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbook.books import merkle
+from openbook.books import merkle, tree
+from tests.books.trees import stored, verify_consistency
 
 # The eight leaves and the roots over the first 1, 2, ... 8 of them, from the tests of the Certificate Transparency
 # reference implementation (certificate-transparency, merkletree/merkle_tree_test.cc).
@@ -39,7 +40,7 @@ def test_the_empty_tree_hashes_to_sha256_of_nothing() -> None:
 
 def test_inclusion_proof_is_the_reference_implementations() -> None:
     # certificate-transparency, merkletree/merkle_tree_test.cc: path of leaf 0 in the tree of 8.
-    assert [node.hex() for node in merkle.inclusion_proof(LEAVES, 0)] == [
+    assert [node.hex() for node in tree.inclusion(stored(LEAVES), 0, len(LEAVES))] == [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
         "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
@@ -52,7 +53,7 @@ leaf_lists = st.lists(st.binary(max_size=20), min_size=1, max_size=40)
 @given(leaf_lists, st.data())
 def test_a_leaf_is_proved_and_another_is_not(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    root, path = merkle.root(leaves), merkle.inclusion_proof(leaves, index)
+    root, path = merkle.root(leaves), tree.inclusion(stored(leaves), index, len(leaves))
     assert merkle.verify_inclusion(leaves[index], index, len(leaves), path, root)
     assert not merkle.verify_inclusion(leaves[index] + b"x", index, len(leaves), path, root)
     assert not merkle.verify_inclusion(leaves[index], index, len(leaves), [*path, root], root)
@@ -66,13 +67,13 @@ def test_a_leaf_is_proved_and_another_is_not(leaves: list[bytes], data: st.DataO
 def test_a_grown_tree_is_proved_consistent_and_a_changed_one_is_not(leaves: list[bytes], data: st.DataObject) -> None:
     first = data.draw(st.integers(1, len(leaves)))
     old, new = merkle.root(leaves[:first]), merkle.root(leaves)
-    proof = merkle.consistency_proof(leaves, first)
-    assert merkle.verify_consistency(first, old, len(leaves), new, proof)
+    proof = tree.consistency(stored(leaves), first, len(leaves))
+    assert verify_consistency(first, old, len(leaves), new, proof)
     changed = [leaves[0] + b"x", *leaves[1:]]
-    assert not merkle.verify_consistency(first, merkle.root(changed[:first]), len(leaves), new, proof)
-    assert not merkle.verify_consistency(first, old, len(leaves), merkle.root(changed), proof)
+    assert not verify_consistency(first, merkle.root(changed[:first]), len(leaves), new, proof)
+    assert not verify_consistency(first, old, len(leaves), merkle.root(changed), proof)
 
 
 def test_there_is_no_proof_for_a_leaf_that_is_not_there() -> None:
     with pytest.raises(IndexError):
-        merkle.inclusion_proof(LEAVES, 8)
+        tree.inclusion(stored(LEAVES), 8, len(LEAVES))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from openbook.books import merkle
 from openbook.books.key_list import KeyFile
 from openbook.books.presence import Leaf, Receipt, check_receipt, list_root, read_receipt, write_receipt
+from openbook.books.tree import inclusion
 from openbook.errors import OpenbookError
+from tests.books.trees import stored
 
 
 def key(number: int) -> bytes:
@@ -74,12 +76,12 @@ def test_a_receipt_with_any_bit_changed_is_refused(
 def test_no_receipt_says_that_a_key_is_absent_which_is_there(lists: dict[int, Published]) -> None:
     """Every pair of entries that are no neighbors, and every single one that is no end, is refused as a proof."""
     published = lists[7]
-    size, tree = 7, published.keys.root()
-    leaves = [Leaf(at, one, tuple(merkle.inclusion_proof(published.held, at))) for at, one in enumerate(published.held)]
+    size, root, held = 7, published.keys.root(), stored(published.held)
+    leaves = [Leaf(at, one, tuple(inclusion(held, at, size))) for at, one in enumerate(published.held)]
     for asked in published.held:
         tries = [(one,) for one in leaves] + [(one, other) for one in leaves for other in leaves] + [()]
         for chosen in tries:
-            forged = write_receipt(Receipt("documents", None, asked, False, size, tree, tuple(chosen)))
+            forged = write_receipt(Receipt("documents", None, asked, False, size, root, tuple(chosen)))
             with pytest.raises(OpenbookError):
                 check_receipt(forged, published.root)
 

@@ -24,6 +24,7 @@ from openbook.books.tiles import (
 from openbook.books.tlog import TileLog
 from openbook.errors import OpenbookError
 from tests.books.test_merkle import LEAVES, ROOTS
+from tests.books.trees import verify_consistency
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = PRIVATE.public_key().public_bytes_raw()
@@ -116,7 +117,7 @@ def test_however_it_grew_it_proves_its_entries_and_its_past(
         check_proof(proof, entries[at] + b"x", KEY)
     older = data.draw(st.sampled_from(past))
     path = log.consistency(older.size, log.size)
-    assert merkle.verify_consistency(older.size, older.root, log.size, log.root_now, path)
+    assert verify_consistency(older.size, older.root, log.size, log.root_now, path)
     assert check_log(log.folder, KEY, older)[0].size == len(entries)
     forged = Checkpoint(older.origin, older.size, bytes(32))
     with pytest.raises(OpenbookError, match="no beginning of this log"):
