@@ -73,7 +73,7 @@ def retrain(run: Path, out: Path, context: Context, initial: Path | None = None)
     with store.lock(out):
         _carry_over(run, out, ("tokenizer",) if rebuilt else ("sources", "parallel", "annotated", "tokenizer"))
         steps = [] if rebuilt else [_corpus_step(run, gone, entries[-1].digest)]
-        steps += [_tokens_step(run, ids, gone, entries[-1].digest, whole=not rebuilt), _model_step(run, start, initial)]
+        steps += [_tokens_step(run, ids, entries[-1].digest, whole=not rebuilt), _model_step(run, start, initial)]
         later, behind = ([], missing) if rebuilt else _later(run)
         for step in [*steps, *later]:
             store.recover(out / step.name)
@@ -114,7 +114,7 @@ def _corpus_step(run: Path, gone: frozenset[str], digest: str) -> Step:
     )
 
 
-def _tokens_step(run: Path, ids: tuple[str, ...], gone: frozenset[str], digest: str, whole: bool) -> Step:
+def _tokens_step(run: Path, ids: tuple[str, ...], digest: str, whole: bool) -> Step:
     record = read_record(run / "tokens")
     tokens = TokenizedCorpus.open(run / "tokens")
     return Step(

@@ -7,6 +7,7 @@ import pytest
 
 from openbook.books import merkle
 from openbook.books.merkle import root
+from openbook.books.tree import inclusion
 from openbook.corpus import Annotated, Corpus, CorpusSettings, deal
 from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA
 from openbook.corpus.filter import Bounds, RuleOverride, thresholds
@@ -15,6 +16,7 @@ from openbook.corpus.ledger import Ledger
 from openbook.corpus.settings import DuplicateSettings, HeldOutSettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES
+from tests.books.trees import stored
 from tests.corpus import build
 from tests.corpus.test_annotate import TEXT, page
 
@@ -99,7 +101,7 @@ def test_documents_lie_in_order_of_their_ids_under_one_root(built: Corpus) -> No
         bytes.fromhex(min(ids)),
         0,
         len(ids),
-        merkle.inclusion_proof([bytes.fromhex(id) for id in sorted(ids)], 0),
+        inclusion(stored([bytes.fromhex(id) for id in sorted(ids)]), 0, len(ids)),
         bytes.fromhex(built.root),
     )
 

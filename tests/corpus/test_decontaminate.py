@@ -1,5 +1,6 @@
 """Nothing that evaluation sets hold stays in the corpus, and what was found of them stands in a table."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openbook.corpus import Annotated, Corpus, CorpusSettings, run_corpus
-from openbook.corpus.contamination import Index, index_of
+from openbook.corpus.contamination import Index, IndexBuilder
 from openbook.corpus.decontaminate import judge, merged
 from openbook.corpus.parallel import ParallelText
 from openbook.corpus.scan_settings import DecontaminateSettings
@@ -26,6 +27,14 @@ FILLER = [
     f"one with the {word} and their dogs in the small house by the pier."
     for n, word in enumerate("fishermen teachers nurses pilots bakers tailors postmen farmers painters singers".split())
 ]
+
+
+def index_of(sets: Iterable[tuple[str, Sequence[tuple[str, str]]]], n: int, least: int) -> tuple[Index, IndexBuilder]:
+    """The index over evaluation sets (name, segments that follow one another), and what was counted on the way."""
+    builder = IndexBuilder(n, least)
+    for name, segments in sets:
+        builder.add(name, segments)
+    return builder.index(), builder
 
 
 def search(texts: list[str], index: Index) -> list[Any]:

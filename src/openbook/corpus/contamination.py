@@ -4,7 +4,7 @@ Words are folded and without symbols, as where duplicates are sought; in scripts
 A text is searched for the first words of all runs at once; only where those stand are whole runs looked up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -264,11 +264,3 @@ class IndexBuilder:
             origins=origins[order],
             names=np.array(list(self._names) or [("", "")], np.str_),
         )
-
-
-def index_of(sets: Iterable[tuple[str, Sequence[tuple[str, str]]]], n: int, least: int) -> tuple[Index, IndexBuilder]:
-    """The index over evaluation sets (name, segments that follow one another), and what was counted on the way."""
-    builder = IndexBuilder(n, least)
-    for name, segments in sets:
-        builder.add(name, segments)
-    return builder.index(), builder

@@ -18,12 +18,6 @@ Role = Literal["data", "base model", "teacher", "code"]
 Policy = Literal["strict", "attribution"]
 Outputs = Literal["free", "onward", "named", "forbidden"]
 
-ASSUMPTIONS: dict[Policy, str] = {
-    "strict": "Weights are treated as an adaptation of the texts that they were trained on: "
-    "the license of every text binds.",
-    "attribution": "Weights are not treated as an adaptation of the texts that they were trained on: "
-    "licenses of texts ask for credit, which the list of sources gives, and do not bind the license of the weights.",
-}
 CANDIDATES = (
     "CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "MPL-2.0", "EUPL-1.2", "CC-BY-SA-4.0", "GFDL-1.3-or-later", "ODbL-1.0",
     "GPL-2.0-or-later", "GPL-3.0-or-later", "AGPL-3.0-or-later", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0",

@@ -171,7 +171,7 @@ def run(
     languages = held(before, after) | {"source": texts.source}
     write_json(work / FORGETTING, languages)
     require_held(languages, recipe.forgetting.accepted)
-    _export(recipe, base, work, context)
+    _export(recipe, base, work)
     write_json(work / TUNING, trained["facts"] | {"languages": {name: languages[name] for name in CHANGES}})
     for name in (training.CHECKPOINTS, TOKENIZER, TRAINED, "before.json", "after.json"):
         path = work / name
@@ -286,7 +286,7 @@ def require_held(languages: Mapping[str, Any], accepted: Sequence[str]) -> None:
         )
 
 
-def _export(recipe: TuneRecipe, base: Base, work: Path, context: Context) -> None:
+def _export(recipe: TuneRecipe, base: Base, work: Path) -> None:
     """GGUF files: the adapter's beside the base's, and the whole model in the formats that the recipe names."""
     languages: tuple[str, ...] = ()
     link = base.facts["link"]

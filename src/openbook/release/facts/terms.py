@@ -46,7 +46,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     rows = []
     for one in found.inputs:
         terms = look_up(options(one.license)[0][0]) if one.license else None
-        place = _place(books, one)
+        place = _place(one)
         rows.append((
             Fact(one.role, place, method), Fact(one.name, place, method), Fact(one.license, place, method),
             Fact(terms.kind if terms else None, place, method), Fact(terms.source if terms else None, place, method),
@@ -54,7 +54,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     tables["lineage"] = Table(("role", "input", "license", "terms", "terms_source"), tuple(rows))
 
 
-def _place(books: Books, one: Input) -> tuple[str, ...]:
+def _place(one: Input) -> tuple[str, ...]:
     if one.role == "data":
         return (anchor(STATISTICS, "licenses", one.license or "none"),)
     if one.role == "base model":

@@ -6,8 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION = 1
 
-Positive = Annotated[float, Field(gt=0)]
-
 
 class _Reward(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
