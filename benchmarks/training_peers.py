@@ -129,7 +129,7 @@ def hugging_face_trainer(size: SimpleNamespace) -> Step:
 
 
 def nanogpt(size: SimpleNamespace) -> Step:
-    """A GPT-2 shape: no gate, so its feed-forward layer is 4 wide; learnt positions, heads not shared."""
+    """A GPT-2 shape: no gate, so its feed-forward layer is 4 wide; learned positions, heads not shared."""
     sys.path.insert(0, os.environ["NANOGPT"])
     from model import GPT, GPTConfig
 

@@ -27,7 +27,9 @@ from openbook.tokenizer.encoder import load
 from openbook.tokenizer.scheme import SCHEMES, special_tokens
 
 
-def learnt(settings: TokenizerSettings, corpus: Corpus, parallel: ParallelText, folder: Path) -> dict[str, float | str]:
+def learned(
+    settings: TokenizerSettings, corpus: Corpus, parallel: ParallelText, folder: Path
+) -> dict[str, float | str]:
     """Figures of one tokenizer: tokens and Gini on the measured half, tokens of held-out documents, seconds."""
     context = Context(local(1), quiet(), folder / "cache")
     available = {
@@ -96,7 +98,7 @@ def main() -> None:
                 told | {"vocabulary": vocabulary, "balance": balance, "gates": {}}
             )
             with TemporaryDirectory() as folder:
-                found[balance] = learnt(settings, corpus, parallel, Path(folder))
+                found[balance] = learned(settings, corpus, parallel, Path(folder))
         plain, fair = found["temperature"], found["parity"]
         print(f"\n{vocabulary:,} entries, {len(corpus.languages)} languages")
         for name, one in (("plain", plain), ("parity", fair)):

@@ -1,4 +1,4 @@
-"""How fast are merges learnt beside Hugging Face `tokenizers`, and are they the same?
+"""How fast are merges learned beside Hugging Face `tokenizers`, and are they the same?
 
     python benchmarks/tokenizer/training.py TEXTS [--vocabulary 32768] [--parity] [--megabytes 100]
 

@@ -26,7 +26,7 @@ class ByteTokenizer:
 
 
 def write_tokens(folder: Path, sizes: dict[str, int], seed: int = 0) -> TokenizedCorpus:
-    """Documents of 20 to 200 tokens with a pattern that can be learnt: each language repeats a phrase of its own."""
+    """Documents of 20 to 200 tokens with a pattern that can be learned: each language repeats a phrase of its own."""
     index = {}
     for code, size in sizes.items():
         draw = chance.generator(seed, f"tests/tokens/{code}")

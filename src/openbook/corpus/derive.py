@@ -132,5 +132,5 @@ def _derived(
 
 
 def _rounded(value: float, direction: int) -> float:
-    """To three digits behind the point, towards the side on which more texts pass."""
+    """To three digits behind the point, toward the side on which more texts pass."""
     return float(np.ceil(value * 1000) / 1000 if direction > 0 else np.floor(value * 1000) / 1000)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,18 +93,30 @@ def write_gguf(
             _write_provenance(writer, provenance, tensors, chosen.quantized)
             _write_shape(writer, config, chosen)
             tokenizer.write(writer)
-            importance = calibration.importance if calibration else {}
-            if calibration:
-                write_calibration(writer, calibration)
-            for name, array in named_tensors(tensors, config):
-                as_type = tensor_type(name, array.shape[-1], kind, config.layers, config.tied)
-                data, stored_as = stored(array, as_type, importance.get(name))
-                writer.add_tensor(name, data, raw_dtype=stored_as)
-            writer.write_header_to_file()
-            writer.write_kv_data_to_file()
-            writer.write_tensors_to_file()
+            write_body(writer, named_tensors(tensors, config), kind, config, calibration)
         finally:
             writer.close()
+
+
+def write_body(
+    writer: "GGUFWriter",
+    tensors: Iterable[tuple[str, np.ndarray]],
+    kind: str,
+    config: TransformerConfig,
+    calibration: Calibration | None,
+) -> None:
+    """What follows a file's own keys: the calibration's, then the tensors (name, array), each as the format `kind`
+    stores it; the file is whole after that."""
+    importance = calibration.importance if calibration else {}
+    if calibration:
+        write_calibration(writer, calibration)
+    for name, array in tensors:
+        as_type = tensor_type(name, array.shape[-1], kind, config.layers, config.tied)
+        data, stored_as = stored(array, as_type, importance.get(name))
+        writer.add_tensor(name, data, raw_dtype=stored_as)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
 
 
 def _write_provenance(

@@ -12,8 +12,8 @@ from openbook.books.store import atomic_path
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import fill
 from openbook.model.config import TransformerConfig
-from openbook.model.formats import format_of, tensor_type
-from openbook.model.gguf import OUTER, TENSORS, Calibration, stored, write_calibration
+from openbook.model.formats import format_of
+from openbook.model.gguf import OUTER, TENSORS, Calibration, write_body
 from openbook.model.llama_cpp import require_gguf
 
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ class GgufModel:
         """The same model in another format: its keys as they are, its matrices anew. Same file, same bytes."""
         from gguf import GGUFValueType, GGUFWriter
 
-        chosen, importance = format_of(kind), calibration.importance if calibration else {}
-        config = self.config
+        chosen = format_of(kind)
         with atomic_path(path) as temporary:
             writer = GGUFWriter(temporary, "llama")
             try:
@@ -139,15 +138,7 @@ class GgufModel:
                 writer.add_file_type(chosen.file_type)
                 if chosen.quantized:
                     writer.add_quantization_version(2)
-                if calibration:
-                    write_calibration(writer, calibration)
-                for name, array in self.arrays().items():
-                    as_type = tensor_type(name, array.shape[-1], kind, config.layers, config.tied)
-                    data, stored_as = stored(array, as_type, importance.get(name))
-                    writer.add_tensor(name, data, raw_dtype=stored_as)
-                writer.write_header_to_file()
-                writer.write_kv_data_to_file()
-                writer.write_tensors_to_file()
+                write_body(writer, self.arrays().items(), kind, self.config, calibration)
             finally:
                 writer.close()
 

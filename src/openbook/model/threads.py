@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
+    """So many threads for torch's arithmetic while the block runs; as many as before behind it."""
     import torch
 
     before = torch.get_num_threads()

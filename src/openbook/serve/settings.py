@@ -73,7 +73,7 @@ class ServeSettings(BaseModel):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None  # every usable core when not given
     parallel: Annotated[int, Field(ge=1, le=256)] = 4  # requests computed at the same time, in one batch
     context: Annotated[int, Field(ge=16)] | None = (
-        None  # tokens of prompt and answer; default: what the model learnt, at most 4096
+        None  # tokens of prompt and answer; default: what the model learned, at most 4096
     )
     engine: EngineName = "auto"  # llama.cpp for GGUF files and releases, PyTorch for Hugging Face folders
     more: tuple[Path, ...] = ()  # further models to serve beside the first

@@ -67,7 +67,7 @@ class Tokenizer:
 
     @property
     def _sentence_pieces(self) -> bool:
-        """Whether entries are spelt in letters, with bytes to fall back on, as SentencePiece's BPE does."""
+        """Whether entries are spelled in letters, with bytes to fall back on, as SentencePiece's BPE does."""
         return "ByteFallback" in json.dumps(self._definition.get("decoder"))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Another model's tokenizer: taken over as it is, or with further entries learnt on the recipe's languages.
+"""Another model's tokenizer: taken over as it is, or with further entries learned on the recipe's languages.
 
 New merges stand behind the base's, so they are tried when the base has done all of its own: every old entry keeps its
 id and its meaning, and a text without a new entry in it has the ids that it had.
@@ -126,7 +126,7 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Learned:
     """New merges in order, in the spelling of tokenizer.json; each makes a new entry."""
 
     merges: list[tuple[str, str]]
@@ -134,7 +134,7 @@ class Learnt:
     """What the base splits each new entry into, as ids."""
 
 
-def learn(base: Base, words: Sequence[Pieces], times: Sequence[int], entries: int, longest: int) -> Learnt:
+def learn(base: Base, words: Sequence[Pieces], times: Sequence[int], entries: int, longest: int) -> Learned:
     """Go on merging where the base stops, by the most frequent pair over all languages (each counted `times`)."""
     dense = np.full(base.size, -1, np.int64)
     dense[base.ids] = np.arange(len(base.ids))
@@ -145,7 +145,7 @@ def learn(base: Base, words: Sequence[Pieces], times: Sequence[int], entries: in
         if dense[list(word)].min() >= 0
     ]
     if not counted:
-        return Learnt([], [])
+        return Learned([], [])
     lengths = np.array([len(word) for word, _, _ in counted])
     symbols = dense[np.concatenate([word for word, _, _ in counted])]
     weight = np.repeat(np.array([number for _, number, _ in counted], np.int64), lengths)
@@ -162,7 +162,7 @@ def learn(base: Base, words: Sequence[Pieces], times: Sequence[int], entries: in
     return _kept(base, lefts.tolist(), rights.tolist(), made.tolist())
 
 
-def _kept(base: Base, lefts: Sequence[int], rights: Sequence[int], made: Sequence[int]) -> Learnt:
+def _kept(base: Base, lefts: Sequence[int], rights: Sequence[int], made: Sequence[int]) -> Learned:
     """The merges without those into an old entry (one that the base itself never reaches) and what was built on them:
     an old entry must not appear where the base does not yield it."""
     names = dict(enumerate(base.names))
@@ -176,18 +176,18 @@ def _kept(base: Base, lefts: Sequence[int], rights: Sequence[int], made: Sequenc
         names[new] = names[left] + names[right]
         pieces[new] = pieces[left] + pieces[right]
         found.append(pieces[new])
-    return Learnt(merges, found)
+    return Learned(merges, found)
 
 
-def write(base: Base, learnt: Learnt, source: Path, work: Path) -> Tokenizer:
+def write(base: Base, learned: Learned, source: Path, work: Path) -> Tokenizer:
     """The base's files with the new entries, and extension.json, which names their pieces."""
     definition = json.loads(json.dumps(base.definition))
     model = definition["model"]
     # A special token that stands beside the vocabulary gets its id by counting entries: it must stand in it.
     model["vocab"] |= {token["content"]: token["id"] for token in definition.get("added_tokens", [])}
-    model["vocab"] |= {left + right: base.size + number for number, (left, right) in enumerate(learnt.merges)}
+    model["vocab"] |= {left + right: base.size + number for number, (left, right) in enumerate(learned.merges)}
     spelt_as_text = bool(model["merges"]) and isinstance(model["merges"][0], str)
-    model["merges"] += [f"{left} {right}" if spelt_as_text else [left, right] for left, right in learnt.merges]
+    model["merges"] += [f"{left} {right}" if spelt_as_text else [left, right] for left, right in learned.merges]
     for name in NAMES[1:]:
         if (source / name).exists():
             write_bytes(work / name, (source / name).read_bytes())
@@ -198,7 +198,7 @@ def write(base: Base, learnt: Learnt, source: Path, work: Path) -> Tokenizer:
         }
         write_bytes(work / files.CONFIGURATION, _json(content))
     write_bytes(work / files.DEFINITION, _json(definition))
-    Extension(base.size, tuple(learnt.pieces)).write(work)
+    Extension(base.size, tuple(learned.pieces)).write(work)
     return Tokenizer.open(work)
 
 

@@ -45,7 +45,7 @@ def run(
         tokenizer = extend.take_over(base, work)
     else:
         tokenizer, drawn, entries = _extend(settings, settings.extend, corpus, available, base, work, context)
-    learnt = time.process_time()
+    learned = time.process_time()
     texts = held_out(corpus)
     same_ids(tokenizer, [text for code, some in texts.items() for text in [*some[:3], *stress_texts(code)]])
     _, half = halves(parallel, corpus.languages)
@@ -71,7 +71,7 @@ def run(
             "worst_ratio": prices.worst_ratio if prices.worst_ratio is not None else -1,
             "unreachable": prices.unreachable if prices.unreachable is not None else -1,
         },
-        measures={"learn_cpu_seconds": learnt - started},
+        measures={"learn_cpu_seconds": learned - started},
     )
 
 
@@ -92,14 +92,14 @@ def _extend(
     drawn = {language: (documents, size) for language, documents, size, _ in counted if documents}
     times = sample.repeats(available, {language: size for language, (_, size) in drawn.items()}, settings)
     words = {language: found for language, _, _, found in counted if language in drawn}
-    learnt = extend.learn(
+    learned = extend.learn(
         base, list(words.values()), [times[language] for language in words], wanted.entries, settings.longest_token
     )
-    if len(learnt.merges) < wanted.entries:
+    if len(learned.merges) < wanted.entries:
         context.progress.say(
-            f"The sample held pairs for {len(learnt.merges)} new entries only, {wanted.entries} were asked for."
+            f"The sample held pairs for {len(learned.merges)} new entries only, {wanted.entries} were asked for."
         )
-    return extend.write(base, learnt, folder, work), drawn, len(learnt.merges)
+    return extend.write(base, learned, folder, work), drawn, len(learned.merges)
 
 
 def same_ids(tokenizer: Tokenizer, texts: list[str]) -> None:

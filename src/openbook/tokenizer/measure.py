@@ -59,7 +59,7 @@ class PriceList:
 
 
 def gini(values: Sequence[float]) -> float:
-    """0: all the same; towards 1: one has everything."""
+    """0: all the same; toward 1: one has everything."""
     ordered = np.sort(np.asarray(values, np.float64))
     count = len(ordered)
     if not count or ordered.sum() == 0:

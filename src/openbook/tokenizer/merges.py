@@ -49,7 +49,7 @@ def learn(
     frequent over all languages; afterwards the language whose `steering` text (one Words per language) is longest in
     tokens, times `scales`, picks. With a `window`, no language may have picked more than `share` of the last `window`
     merges. With a `sharpness`, all languages pick together and a pair counts more in a language that is worse off: see
-    `merging.weigh`; towards infinity that is the worst off alone. Tokens longer than `longest` bytes are not made.
+    `merging.weigh`; toward infinity that is the worst off alone. Tokens longer than `longest` bytes are not made.
     """
     groups = list(training) + list(steering)
     rank = np.zeros(256, np.int32)

@@ -1,4 +1,4 @@
-"""Which text the merges are learnt from: a balanced sample of each language's training documents, counted as words.
+"""Which text the merges are learned from: a balanced sample of each language's training documents, counted as words.
 
 A document is drawn by a hash of its id, so the draw depends neither on order nor on what else is in the corpus.
 """

@@ -59,7 +59,7 @@ class TokenizerSettings(BaseModel):
     window_share: float = Field(2.0, ge=1)
     """A language's part of the window, as a multiple of an equal part."""
     sample_bytes: int = Field(32 << 20, ge=1 << 10, le=4 << 30)
-    """Bytes of text that merges are learnt from, over all languages."""
+    """Bytes of text that merges are learned from, over all languages."""
     most_repeats: int = Field(4, ge=1)
     """How many times at most the text of a language counts that has less than its share."""
     longest_token: int = Field(48, ge=2)

@@ -1,4 +1,4 @@
-"""Which tokens the Goldfish loss leaves out, so that no passage is learnt whole (Hans et al. 2024, arXiv:2406.10209).
+"""Which tokens the Goldfish loss leaves out, so that no passage is learned whole (Hans et al. 2024, arXiv:2406.10209).
 
 The hashed mask of section 3.1: whether a token counts depends only on the h tokens before it, so that a passage that
 comes back, in another row, document or run, leaves out the same tokens. The key of the hash is fixed for that reason.

@@ -14,10 +14,11 @@ from openbook.errors import OpenbookError
 from openbook.model.checkpoint import WEIGHTS, FinalModel, read_state
 from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
+from openbook.model.threads import torch_threads
 from openbook.train.batches import TokenSource
 from openbook.train.muon import whole
 from openbook.train.processes import Processes
-from openbook.train.session import TokenizerFacts, build, with_threads
+from openbook.train.session import TokenizerFacts, build
 from openbook.train.settings import TrainSettings
 from openbook.train.state import OPTIMIZER, STATE, Saved
 
@@ -89,7 +90,7 @@ def replay(
     if settings.initial is not None and start is not None:  # shape and names are all that is needed of it
         initial = start.folder
         settings_now = settings_now.model_copy(update={"initial": Origin.open(initial).digest})
-    with with_threads(compute.threads(context.engine)):
+    with torch_threads(compute.threads(context.engine)):
         work = context.cache / "replay"
         loop = build(model_settings, settings_now, tokenizer, tokens, work, context, Processes(), initial)
         if start is not None:

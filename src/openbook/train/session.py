@@ -2,8 +2,7 @@
 
 import resource
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +18,7 @@ from openbook.model.checkpoint import FinalModel, write_json
 from openbook.model.config import TransformerConfig
 from openbook.model.origin import Origin
 from openbook.model.settings import ModelSettings
+from openbook.model.threads import torch_threads
 from openbook.model.transformer import Transformer
 from openbook.tokenizer.extension import Extension
 from openbook.train import arithmetic, distributed, memory, state
@@ -51,17 +51,6 @@ class Named:
     folder: Path
     vocabulary_size: int
     bos: int
-
-
-@contextmanager
-def with_threads(count: int) -> Iterator[None]:
-    """So many threads for torch's arithmetic while the block runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def build(
@@ -151,7 +140,7 @@ def run(
     machine when not given; under torchrun, those that it started."""
     processes = processes or max(1, torch.cuda.device_count())
     threads = max(1, compute.threads(context.engine) // processes)
-    with ExitStack() as group, with_threads(threads):
+    with ExitStack() as group, torch_threads(threads):
         ours = Processes()
         if processes > 1 or distributed.launched():
             if not distributed.launched():

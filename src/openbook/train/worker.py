@@ -10,11 +10,12 @@ from openbook.compute import local
 from openbook.context import Context
 from openbook.errors import OpenbookError
 from openbook.model.settings import ModelSettings
+from openbook.model.threads import torch_threads
 from openbook.progress import quiet
 from openbook.tokenizer import TokenizedCorpus
 from openbook.train import distributed
 from openbook.train.arithmetic import choose_device
-from openbook.train.session import Named, build, with_threads
+from openbook.train.session import Named, build
 from openbook.train.settings import TrainSettings
 
 
@@ -25,7 +26,7 @@ def follow() -> None:
         if not plan:
             return
         context = Context(local(plan["threads"]), quiet(), Path(plan["cache"]))
-        with with_threads(plan["threads"]):
+        with torch_threads(plan["threads"]):
             loop = build(
                 ModelSettings.model_validate(plan["model"]),
                 TrainSettings.model_validate(plan["train"]),

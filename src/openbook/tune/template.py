@@ -70,7 +70,7 @@ class Chat:
 
     @cached_property
     def specials(self) -> tuple[str, ...]:
-        """How special tokens are spelt; a message that spells one would end or begin a turn."""
+        """How special tokens are spelled; a message that spells one would end or begin a turn."""
         return tuple(sorted(token.content for token in self.tokenizer.added_tokens_decoder.values() if token.special))
 
     def render(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), answer: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The second look at a block: what the first look thought of its neighbours and of the whole page."""
+"""The second look at a block: what the first look thought of its neighbors and of the whole page."""
 
 import numpy as np
 from numpy.typing import NDArray

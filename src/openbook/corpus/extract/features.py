@@ -1,4 +1,4 @@
-"""Each block as a row of numbers: its own text, the elements around it, its neighbours, its place in the page."""
+"""Each block as a row of numbers: its own text, the elements around it, its neighbors, its place in the page."""
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def put_levels(
 
 
 @kernel
-def put_neighbours(
+def put_neighbors(
     rows: pointer_floats,
     at: int,
     k: int,
@@ -255,7 +255,7 @@ def describe(
         put_own(rows, k, blocks, signs, count, kinds[k], around.flags[node])
         rows[at + 9], rows[at + 10], rows[at + 13] = repeats[k], in_title[k], around.depth[node]
         put_levels(rows, at + _OWN_END, node, nodes, total, sums, around)
-        put_neighbours(rows, at + _LEVEL_END, k, count, blocks, nodes, kinds, address(ints[4 * count :]))
+        put_neighbors(rows, at + _LEVEL_END, k, count, blocks, nodes, kinds, address(ints[4 * count :]))
         for place in range(SHARES):
             rows[at + _NEAR_END + place] = around.shares[SHARES * node + place]
         put_place(rows, at + _SHARES_END, k, count, good, total, sums, title_at)

@@ -124,7 +124,7 @@ def judge_rows(rows: type_floats, first: Trees, second: Trees) -> NDArray[np.flo
 
 @dataclass(frozen=True)
 class Judge:
-    """Two looks at the blocks of a page; the second knows what the first thought of the neighbours."""
+    """Two looks at the blocks of a page; the second knows what the first thought of the neighbors."""
 
     first: Forest
     second: Forest

@@ -25,7 +25,7 @@ MEANING = {
     "tokenizer": "the vocabulary, counted over the corpus",
     "tokens": "the corpus as the numbers that training reads",
     "model": "the weights, and the log of their training",
-    "evaluation": "how well each language is modelled, with intervals",
+    "evaluation": "how well each language is modeled, with intervals",
     "export": "the model in the forms that other programs read",
     "release": "the folder that is handed on, with its manifest",
     "ladder": "small runs that foretell a larger one",
