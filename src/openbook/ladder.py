@@ -109,8 +109,10 @@ def result(recipe: Recipe, depth: int, folder: Path, vocabulary: int) -> Rung:
 
 
 def total_tokens(settings: TrainSettings) -> int:
+    """Tokens that a run trains on, repeated ones counted each time."""
     return settings.total_steps * settings.batch_rows * settings.sequence
 
 
 def training_flops(config: TransformerConfig, settings: TrainSettings) -> float:
+    """Operations of a whole run, as the shape of the model gives them for a token."""
     return config.training_flops(settings.sequence) * total_tokens(settings)

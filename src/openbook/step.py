@@ -111,6 +111,7 @@ def compare(old: Any, new: Any, where: str) -> list[str]:
 
 
 def expected_inputs(step: Step, run_folder: Path, skip: Set[str] = frozenset()) -> dict[str, str]:
+    """Root of each artifact that the step reads, and its evidence, by name; `skip`: those that are not looked at."""
     roots = {name: read_step(run_folder / name).root for name in step.inputs if name not in skip}
     return {**roots, **step.evidence}
 
@@ -121,6 +122,7 @@ def beside(artifact: Path) -> Path:
 
 
 def read_step(artifact: Path) -> Record:
+    """The record of an artifact, wherever it lies. Raises OpenbookError where it cannot be read."""
     return read_record(beside(artifact) if beside(artifact).exists() else artifact)
 
 
@@ -162,6 +164,7 @@ def execute(step: Step, run_folder: Path, context: Context) -> Record:
 
 
 def rooted(files: Mapping[str, FileEntry], unrooted: frozenset[str]) -> str:
+    """Merkle root (hex) over the files without those that say how the run went and may differ."""
     return files_root({name: entry for name, entry in files.items() if name not in unrooted})
 
 

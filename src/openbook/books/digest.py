@@ -7,10 +7,12 @@ from typing import Any
 
 
 def sha256_bytes(data: bytes) -> str:
+    """64 hexadecimal digits, lower case."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
+    """64 hexadecimal digits, lower case; the file is never in memory whole."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

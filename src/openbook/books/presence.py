@@ -42,6 +42,7 @@ def list_root(kind: str, size: int, tree: bytes) -> bytes:
 
 
 def write_receipt(receipt: Receipt) -> bytes:
+    """The receipt as one line of JSON with a digest over it."""
     plain = _plain(receipt)
     # Of an absent key any other one in the same gap is absent, too: this tells a changed receipt from another one.
     plain["sha256"] = hashlib.sha256(canonical_json(plain)).hexdigest()

@@ -79,6 +79,7 @@ class Record(BaseModel):
 
 
 def identity(step: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """SHA-256 (hex) over all that decides the result of a step; `inputs`: roots or digests by name."""
     entry = {"step": step, "version": version, "settings": settings, "inputs": inputs}
     return sha256_bytes(canonical_json(entry))
 
@@ -89,6 +90,7 @@ def file_leaf(name: str, entry: FileEntry) -> bytes:
 
 
 def files_root(files: Mapping[str, FileEntry]) -> str:
+    """Merkle root (hex) over the files, sorted by name."""
     return merkle.root(file_leaf(name, files[name]) for name in sorted(files)).hex()
 
 
@@ -127,6 +129,7 @@ def parse_record(data: bytes, where: str) -> Record:
 
 
 def write_record(folder: Path, record: Record) -> None:
+    """record.json in the folder, at once or not at all."""
     write_bytes(folder / FILE_NAME, record.model_dump_json(indent=1).encode() + b"\n")
 
 

@@ -43,6 +43,7 @@ class Parcel:
 
 
 def pack(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Parcel:
+    """What another process needs to work on the tasks: code, folder, environment, the function and its tasks."""
     variables = {name: os.environ[name] for name in SURROUNDINGS if name in os.environ}
     return Parcel(code_here(), str(Path.cwd()), variables, pickle.dumps((function, tasks)))
 

@@ -24,6 +24,7 @@ def threads(engine: Engine) -> int:
 
 
 def cores() -> int:
+    """Processor cores that this process may use; fewer than the machine has where it is bound to some."""
     return len(os.sched_getaffinity(0))
 
 

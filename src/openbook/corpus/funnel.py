@@ -36,6 +36,7 @@ POLICIES = "policy file"
 
 
 def stage_of(rule: str) -> str:
+    """The stage of a rule that is written stage:rule."""
     return rule.split(":")[0]
 
 

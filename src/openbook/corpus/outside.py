@@ -31,6 +31,7 @@ def evidence(settings: CorpusSettings, base: Path) -> dict[str, str]:
 
 
 def local_files(settings: CorpusSettings, base: Path) -> list[Path]:
+    """The blocklists and snapshots of rights that the settings name. Raises OpenbookError for one that is not there."""
     return [
         *(one.path for one in blocklists.files(settings.blocklists, base)),
         *(path for _, path in snapshots.files(settings.rights.snapshots, base)),

@@ -89,5 +89,6 @@ def national(text: str, language: str | None) -> bool:
 
 
 def is_date(text: str) -> bool:
+    """Whether what looks like a telephone number is a date or a range of years."""
     text = text.strip("() ")
     return any(pattern.fullmatch(text) for pattern in (_YEARS, _DATE, _PLAIN_DATE))

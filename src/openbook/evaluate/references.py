@@ -18,6 +18,7 @@ def model_digest(model: Path) -> str:
 
 
 def pair_files(settings: EvaluateSettings, base: Path) -> list[Path]:
+    """The files of the recipe's minimal pairs, each once, sorted. Raises OpenbookError for a pattern without a file."""
     return sorted({path for source in settings.pairs for path in files(source, base)})
 
 
@@ -37,4 +38,5 @@ def evidence(settings: EvaluateSettings, base: Path) -> dict[str, str]:
 
 
 def digest(paths: Sequence[Path]) -> str:
+    """SHA-256 (hex) over names and contents, in the order given; folders do not count."""
     return sha256_bytes(canonical_json([[path.name, sha256_file(path)] for path in paths]))

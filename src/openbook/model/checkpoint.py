@@ -63,6 +63,7 @@ def weight_files(folder: Path) -> list[str]:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Keys sorted, so that equal values are equal bytes."""
     write_bytes(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
 
 

@@ -88,6 +88,7 @@ def against(plain: Samples, other: Samples, settings: QuantizeSettings) -> dict[
 
 
 def figure(value: float, draws: np.ndarray | Sequence[float], settings: QuantizeSettings) -> dict[str, float | None]:
+    """The value with the percentile interval of its bootstrap `draws`, at the settings' confidence."""
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return {"value": rounded(value), "low": rounded(float(low)), "high": rounded(float(high))}

@@ -34,6 +34,7 @@ class Said:
 
 
 def normalizers(logits: np.ndarray) -> np.ndarray:
+    """[row]: the logarithm of the sum of exp over logits [row, vocabulary], summed in float64."""
     highest = logits.max(axis=1)
     total = np.exp(logits - highest[:, None]).sum(axis=1, dtype=np.float64)
     found: np.ndarray = np.log(total) + highest
@@ -41,6 +42,7 @@ def normalizers(logits: np.ndarray) -> np.ndarray:
 
 
 def following(logits: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """[row - 1]: the logit of the token that really follows, from logits [row, vocabulary] and the row's ids."""
     found: np.ndarray = logits[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
     return found
 

@@ -94,6 +94,7 @@ def read_folder(folder: Path) -> dict[str, list[str]]:
 
 
 def pieces(text: str, most: int) -> Iterator[str]:
+    """The text in pieces of at most `most` bytes, cut as `beginning` cuts; white space between them is left out."""
     while text.strip():
         piece = beginning(text, most)
         yield piece

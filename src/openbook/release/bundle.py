@@ -123,6 +123,7 @@ def _ggufs(work: Path) -> list[str]:
 
 
 def copy(source: Path, target: Path) -> None:
+    """At once or not at all."""
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
 

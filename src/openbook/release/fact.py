@@ -107,6 +107,7 @@ class Books:
 
 
 def anchor(file: str, *parts: str | int) -> str:
+    """A place in a file of the release: its name, `#`, and a JSON pointer (RFC 6901)."""
     return f"{file}#{pointer(*parts)}"
 
 
@@ -125,4 +126,5 @@ def sentence(key: str, **facts: Fact) -> Fact:
 
 
 def anchors_of(facts: Sequence[Fact]) -> tuple[str, ...]:
+    """The places that the facts come from, each once, in order."""
     return tuple(dict.fromkeys(place for fact in facts for place in fact.anchors))

@@ -80,6 +80,7 @@ class Lineage:
 
 @cache
 def table() -> tuple[License, ...]:
+    """The licenses that the program knows the terms of (licenses.toml)."""
     text = files("openbook.release").joinpath("licenses.toml").read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = tomllib.loads(text)["license"]
     return tuple(_row(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows)

@@ -64,6 +64,7 @@ def write(folder: Path, **facts: Any) -> Manifest:
 
 
 def digest_line(data: bytes) -> bytes:
+    """The line of `sha256sum` for the manifest."""
     return f"{sha256_bytes(data)}  {FILE_NAME}\n".encode()
 
 

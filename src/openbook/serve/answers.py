@@ -99,6 +99,7 @@ async def respond(request: Request, gate: Gate, job: Job, ledger: Ledger) -> Jso
 
 
 async def collect(fan: Fan, count: int, ledger: Ledger) -> list[Collected]:
+    """All `count` answers, whole. Raises what an answer fails with."""
     answers = [Collected() for _ in range(count)]
     while ready := await fan.get():
         ledger.piece()

@@ -126,4 +126,5 @@ def new_key(name: str) -> tuple[str, str]:
 
 
 def digest_of(key: str) -> str:
+    """SHA-256 (hex) of a key, as the key file keeps it."""
     return hashlib.sha256(key.encode()).hexdigest()

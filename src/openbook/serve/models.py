@@ -166,6 +166,7 @@ class ServedAdapter(Served):
 
 
 def not_loaded(name: str) -> ApiError:
+    """The answer 503, with when to ask again."""
     return ApiError(503, f"{name} is not loaded.", code="model_not_loaded", headers={"Retry-After": "10"})
 
 

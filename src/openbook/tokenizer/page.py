@@ -59,6 +59,7 @@ def named(language: str) -> str:
 
 
 def figures(prices: PriceList) -> dict[str, str]:
+    """The figures above the table, as they are shown."""
     shown = {"vocabulary": f"{prices.vocabulary:,}"}
     if prices.bytes_per_token is not None:
         shown["bytes per token, mean over languages"] = f"{prices.bytes_per_token:.3f}"

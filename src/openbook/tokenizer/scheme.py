@@ -76,6 +76,7 @@ def byte_characters() -> tuple[str, ...]:
 
 @cache
 def character_bytes() -> dict[str, int]:
+    """Byte by the character that stands for it in a byte-level vocabulary."""
     return {character: byte for byte, character in enumerate(byte_characters())}
 
 

@@ -203,6 +203,7 @@ def check(settings: TokenizerSettings, prices: PriceList, work: Path) -> None:
 
 
 def breaches(settings: TokenizerSettings, prices: PriceList) -> Iterator[str]:
+    """A sentence for each gate that the prices do not pass, with the figure and what was allowed."""
     gates = settings.gates
     if gates.worst_ratio is not None:
         for price in prices.prices:

@@ -47,6 +47,7 @@ class Permutation:
 
 @lru_cache(maxsize=4096)
 def permutation(size: int, seed: int, purpose: str) -> Permutation:
+    """The permutation of range(size) that the seed and the purpose give."""
     return Permutation(size, tuple(chance.key(seed, purpose, index) & _MASK for index in range(ROUNDS)))
 
 

@@ -59,6 +59,8 @@ def rows(example: Example, chat: Chat) -> list[Row]:
 
 
 def conversation_rows(messages: Sequence[Message], tools: Sequence[dict[str, Any]], chat: Chat) -> list[Row]:
+    """Rows for all answers of the assistant that count, as few as the template allows. Raises RowError for messages
+    that spell a marker, or under which an answer does not follow what a server would give."""
     _refuse_markers(messages, chat)
     _refuse_unseen(messages, tools, chat)
     wanted = [at for at, one in enumerate(messages) if one["role"] == "assistant" and one.get("weight", 1)]

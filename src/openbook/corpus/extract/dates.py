@@ -31,5 +31,6 @@ def iso_date(value: str) -> str | None:
 
 
 def url_date(url: str) -> str | None:
+    """The date in a path such as /2021/03/14/, as YYYY-MM-DD; None where there is none or no such day."""
     found = _IN_URL.search(url)
     return _day(int(found[1]), int(found[2]), int(found[3])) if found else None

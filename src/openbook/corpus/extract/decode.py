@@ -37,6 +37,8 @@ def known(name: str | None) -> str | None:
 
 
 def declared(body: bytes) -> str | None:
+    """The encoding that the page's own meta elements name, as Python calls it; one that could not have been read is
+    UTF-8."""
     found = _DECLARED.search(body[:DECLARATION_BYTES])
     encoding = known(found[1].decode("ascii", "replace")) if found else None
     return "utf-8" if encoding and encoding.startswith("utf-16") else encoding
@@ -102,10 +104,12 @@ def unmarked_utf16(body: bytes) -> str | None:
 
 
 def broken_share(text: str) -> float:
+    """Replacement characters as a share of the characters that are not ASCII; from 0 to 1."""
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", "ignore")), 1)
 
 
 def recode(body: bytes, encoding: str) -> bytes:
+    """The page in UTF-8; bytes that the encoding does not know become U+FFFD."""
     return body.decode(encoding, "replace").encode("utf-8", "replace")
 
 

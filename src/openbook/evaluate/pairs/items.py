@@ -27,6 +27,7 @@ class Pair:
 
 
 def write_pairs(pairs: Iterable[Pair], path: Path) -> None:
+    """One JSON object a line, in the order given."""
     lines = (json.dumps(asdict(pair), ensure_ascii=False, sort_keys=True) for pair in pairs)
     write_bytes(path, "".join(line + "\n" for line in lines).encode())
 

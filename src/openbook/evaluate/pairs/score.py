@@ -36,6 +36,7 @@ def _language(phenomena: Mapping[str, list[bool]], confidence: float) -> dict[st
 
 
 def figures(right: Sequence[bool], confidence: float) -> dict[str, Any]:
+    """The share that is right, with Wilson's interval. `right` must hold something; confidence: in (0, 1)."""
     low, high = wilson(sum(right), len(right), confidence)
     return {"accuracy": kept(sum(right) / len(right)), "low": kept(low), "high": kept(high), "n": len(right)}
 

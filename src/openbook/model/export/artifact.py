@@ -11,6 +11,7 @@ CHECK = "check.json"
 
 
 def file_name(kind: str) -> str:
+    """Where a format such as Q4_K_M lies in the artifact."""
     return f"model-{kind.lower()}.gguf"
 
 

@@ -223,4 +223,5 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def rounded(figure: float, digits: int = 3) -> float:
+    """To so many significant digits, so that the last bits of a sum are not in the record."""
     return float(f"{figure:.{digits}g}")

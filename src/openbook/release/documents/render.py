@@ -61,6 +61,7 @@ def _link(part: Part) -> Markup:
 
 
 def numeric(table: Table, at: int) -> bool:
+    """Whether a column holds figures alone, and is set to the right."""
     return all(
         isinstance(row[at].value, int | float) and not isinstance(row[at].value, bool) or not row[at].recorded
         for row in table.rows
@@ -121,4 +122,5 @@ def _section(section: Section, told: Texts) -> dict[str, Any]:
 
 
 def plain(fact: Fact, told: Texts) -> str:
+    """The fact in words, without links."""
     return "".join(part.text for part in told.parts(fact))

@@ -43,6 +43,7 @@ class Criterion:
 
 
 def criteria() -> list[Criterion]:
+    """The criteria that documents are scored by (score.toml), in its order."""
     text = files("openbook.release.documents").joinpath("score.toml").read_text(encoding="utf-8")
     return [Criterion(**{**row, "facts": tuple(row.get("facts", ()))}) for row in tomllib.loads(text)["criterion"]]
 

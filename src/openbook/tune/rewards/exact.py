@@ -42,6 +42,7 @@ def exact(settings: ExactAnswerSettings) -> Reward:
 
 
 def same(completion: str, answer: str | float | Sequence[str | float], settings: ExactAnswerSettings) -> bool:
+    """Whether the answer that the completion marks equals one of those that are right, within the tolerance."""
     given = extracted(completion, settings.marker)
     if given is None:
         return False
