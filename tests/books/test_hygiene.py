@@ -38,6 +38,20 @@ def test_no_module_runs_what_it_reads(path: Path) -> None:
                 assert not (one.arg == "shell" and isinstance(one.value, ast.Constant) and one.value.value), where
 
 
+TESTS = sorted(Path(__file__).parents[1].rglob("*.py"))
+
+
+def test_what_tests_compress_does_not_hold_the_second_in_which_it_was_made() -> None:
+    """Two test processes that collect in different seconds would not find the same tests, and none would be run."""
+    calls = 0
+    for path in TESTS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "gzip.compress":
+                calls += 1
+                assert "mtime" in [one.arg for one in node.keywords], f"{path}:{node.lineno}"
+    assert calls > 20
+
+
 def test_the_search_finds_what_it_looks_for() -> None:
     bad = ast.parse("eval('1')").body[0]
     assert isinstance(bad, ast.Expr)

@@ -50,7 +50,7 @@ def crawl(pages: int) -> list[bytes]:
 
 def joined(records: Sequence[bytes], layout: str) -> bytes:
     if layout == "gzip-stream":
-        return gzip.compress(b"".join(records))
+        return gzip.compress(b"".join(records), mtime=0)
     if layout == "zstd-stream":
         return zstandard.compress(b"".join(records))
     pack = {"plain": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[layout]
