@@ -82,9 +82,17 @@ class Page:
 
     def wait(self, condition: str, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
-        while not self.run(f"Boolean({condition})"):
+        while not self._is(condition):
             assert time.monotonic() < end, f"never true: {condition}"
             time.sleep(0.05)
+
+    def _is(self, condition: str) -> bool:
+        try:
+            return bool(self.run(f"Boolean({condition})"))
+        except AssertionError as error:  # the page gave way to the next one while it was asked
+            if any(said in str(error) for said in ("navigated or closed", "context was destroyed", "find context")):
+                return False
+            raise
 
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)

@@ -16,9 +16,16 @@ from openbook import compute
 from openbook.errors import OpenbookError
 
 
-def own_process(_number: int) -> int:
-    time.sleep(0.05)
+def own_process(folder: Path, _number: int) -> int:
+    """Ends when two processes have begun, so that neither does the work of both."""
+    (folder / str(os.getpid())).touch()
+    wait_until(lambda: len(list(folder.iterdir())) > 1)
     return os.getpid()
+
+
+def two_processes(engine: compute.Engine, folder: Path) -> set[int]:
+    folder.mkdir()
+    return set(engine.map(partial(own_process, folder), range(6)))
 
 
 def slow_square(number: int) -> int:
@@ -87,7 +94,7 @@ def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path, how: si
     wait_until(lambda: not any(psutil.pid_exists(int(mark.name)) for mark in marks.iterdir()))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -110,18 +117,18 @@ def test_no_workers_is_a_sentence() -> None:
         compute.local(0)
 
 
-def test_workers_stay_from_map_to_map_until_they_may_rest() -> None:
+def test_workers_stay_from_map_to_map_until_they_may_rest(tmp_path: Path) -> None:
     engine = compute.local(2)
-    first = set(engine.map(own_process, range(6)))
-    assert set(engine.map(own_process, range(6))) <= first and os.getpid() not in first
+    first = two_processes(engine, tmp_path / "first")
+    assert two_processes(engine, tmp_path / "again") == first and os.getpid() not in first
     engine.rest()
-    assert not first & set(engine.map(own_process, range(6)))
+    assert not first & two_processes(engine, tmp_path / "rested")
     engine.rest()
 
 
-def test_workers_that_were_killed_while_waiting_are_replaced() -> None:
+def test_workers_that_were_killed_while_waiting_are_replaced(tmp_path: Path) -> None:
     engine = compute.local(2)
-    for one in set(engine.map(own_process, range(6))):
+    for one in two_processes(engine, tmp_path / "killed"):
         os.kill(one, signal.SIGKILL)
     assert list(engine.map(slow_square, range(4))) == [0, 1, 4, 9]
 

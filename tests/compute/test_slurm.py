@@ -28,16 +28,18 @@ ROOT = Path(__file__).parents[2]
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{ROOT / 'src'}:{ROOT}"  # jobs import the tasks of these tests
-    with ExitStack() as stack:
-        try:
-            found = stack.enter_context(cluster(tmp_path_factory.mktemp("slurm")))
-        except NoSlurmError as reason:
-            pytest.skip(f"no Slurm here: {reason}")
-        yield found
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
+    try:
+        with ExitStack() as stack:
+            try:
+                found = stack.enter_context(cluster(tmp_path_factory.mktemp("slurm")))
+            except NoSlurmError as reason:
+                pytest.skip(f"no Slurm here: {reason}")
+            yield found
+    finally:  # where there is no Slurm, too: later tests of this process start programs
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture

@@ -65,6 +65,6 @@ def interrupted(action: Callable[[], None]) -> Iterator[None]:
     thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
     yield
-    thread.join(60)
+    thread.join(240)
     if raised:
         raise raised[0]

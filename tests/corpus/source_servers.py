@@ -226,7 +226,7 @@ def crawl(host: Host, records: list[CrawlRecord], files: int = 3, lines: int = 5
     host.files |= {f"/{name}": data for name, data in zip(names, contents, strict=True)}
     for kind in ("warc", "wet"):
         listed = "".join(f"{name.replace('/warc/', f'/{kind}/')}\n" for name in names)
-        host.files[f"/crawl-data/{CRAWL}/{kind}.paths.gz"] = gzip.compress(listed.encode())
+        host.files[f"/crawl-data/{CRAWL}/{kind}.paths.gz"] = gzip.compress(listed.encode(), mtime=0)
     rows.sort()
     blocks = [rows[at : at + lines] for at in range(0, len(rows), lines)]
     folder, cluster = f"/cc-index/collections/{CRAWL}/indexes", ""

@@ -69,7 +69,7 @@ def test_no_page_is_lost_and_each_failure_has_a_name(tmp_path: Path) -> None:
     ]
     path = build.warc(tmp_path / "x.warc", records)
     cut = tmp_path / "cut.warc.gz"
-    cut.write_bytes(gzip.compress(build.record("https://x.example/cut", page()))[:-40])
+    cut.write_bytes(gzip.compress(build.record("https://x.example/cut", page()), mtime=0)[:-40])
     found = build.sources(tmp_path / "sources", {"x/x.warc": path, "x/cut.warc.gz": cut})
     outcome = annotate.run(AnnotateSettings(), found, tmp_path / "annotated", build.context(tmp_path))
     annotated = rows(tmp_path / "annotated")

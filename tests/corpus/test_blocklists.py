@@ -18,7 +18,7 @@ def write(folder: Path, category: str, name: str, lines: list[str]) -> Path:
     path = folder / category / name
     path.parent.mkdir(parents=True, exist_ok=True)
     data = "\n".join(lines).encode() + b"\n"
-    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return path
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from openbook.errors import OpenbookError
 from tests.corpus import build, killers
 from tests.corpus.test_annotate import TEXT, page
 
-PACK = {"warc": bytes, "warc.gz": gzip.compress, "warc.zst": zstandard.compress}
+PACK = {"warc": bytes, "warc.gz": partial(gzip.compress, mtime=0), "warc.zst": zstandard.compress}
 
 
 def crawl(path: Path, pages: int, layout: str = "warc") -> tuple[Sources, list[int]]:

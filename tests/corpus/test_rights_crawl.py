@@ -40,8 +40,8 @@ SITES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "utf16": ([answered("utf16", CLOSED.decode().encode("utf-16"))], [], ["robots:gptbot"]),
     "latin": ([answered("latin", b"# caf\xe9\n" + CLOSED)], [], ["robots:gptbot"]),
     "noise": ([answered("noise", bytes(range(128, 256)) * 9)], ["robots"], []),
-    "gz": ([answered("gz", gzip.compress(CLOSED), "Content-Encoding: gzip")], [], ["robots:gptbot"]),
-    "cut": ([answered("cut", gzip.compress(CLOSED * 50)[:-12], "Content-Encoding: gzip")], ["robots"], []),
+    "gz": ([answered("gz", gzip.compress(CLOSED, mtime=0), "Content-Encoding: gzip")], [], ["robots:gptbot"]),
+    "cut": ([answered("cut", gzip.compress(CLOSED * 50, mtime=0)[:-12], "Content-Encoding: gzip")], ["robots"], []),
     "moved": (
         [answered("moved", b"", "Location: https://latin.example/robots.txt", status="301 Moved")],
         [],
@@ -145,7 +145,7 @@ def test_what_a_page_declares_stands_in_documents_and_rejected_pages(tmp_path: P
     html = page().replace(b"<head>", b"<head>" + head.encode()).replace(b"<html", b'<html lang="en-GB"', 1)
     assert head.encode() in html
     noise = random.Random(1).randbytes(50_000).hex().encode()
-    broken = gzip.compress(page(TEXT + " Half of it is lost.") + b"<!-- " + noise + b" -->")[:-300]
+    broken = gzip.compress(page(TEXT + " Half of it is lost.") + b"<!-- " + noise + b" -->", mtime=0)[:-300]
     records = [
         record("response", "https://a.example/1", http(html, "Content-Type: text/html")),
         record("response", "https://a.example/2", http(broken, "Content-Type: text/html", "Content-Encoding: gzip")),
@@ -176,8 +176,8 @@ def snapshot(path: Path, data: bytes) -> RightsPolicy:
     [
         (b"", "the file is empty"),
         (b"not a WARC", "no WARC record begins here"),
-        (gzip.compress(answered("a", CLOSED))[:-30], "the file ends inside"),
-        (gzip.compress(text_page("a")), "among its 1 records"),
+        (gzip.compress(answered("a", CLOSED), mtime=0)[:-30], "the file ends inside"),
+        (gzip.compress(text_page("a"), mtime=0), "among its 1 records"),
     ],
 )
 def test_a_snapshot_in_which_nothing_can_be_read_is_named(tmp_path: Path, data: bytes, why: str) -> None:
@@ -187,7 +187,7 @@ def test_a_snapshot_in_which_nothing_can_be_read_is_named(tmp_path: Path, data: 
 
 
 def test_a_snapshot_that_is_broken_in_part_is_counted(tmp_path: Path) -> None:
-    whole = gzip.compress(answered("a", CLOSED))
+    whole = gzip.compress(answered("a", CLOSED), mtime=0)
     snapshot(tmp_path / "old.warc.gz", whole + whole[:-20])
     found = read(("old.warc.gz",), tmp_path)
     assert found.answers == [Answer("https://a.example/robots.txt", CLOSED.decode().rstrip("\n"))]

@@ -3,6 +3,7 @@
 import gzip
 import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -63,7 +64,7 @@ def annotated(folder: Path, found: Sources) -> Annotated:
 def crawl(folder: Path, pages: int = 20) -> tuple[Sources, int, Counter[str]]:
     made, counted = records(pages)
     path = folder / "birds.warc.gz"
-    path.write_bytes(b"".join(map(gzip.compress, made)))
+    path.write_bytes(b"".join(map(partial(gzip.compress, mtime=0), made)))
     with path.open("rb") as file:
         held = sum(1 for _ in ArchiveIterator(file, parse_http=False))  # by another reader
     assert held == len(made)

@@ -95,7 +95,7 @@ def test_whole_files_carry_the_crawl_and_their_place_in_it(tmp_path: Path, host:
 
 def test_path_list_is_a_file_of_paths(tmp_path: Path, host: Host) -> None:
     listed = gzip.decompress(host.files[f"/crawl-data/{CRAWL}/warc.paths.gz"])
-    (tmp_path / "mine.paths.gz").write_bytes(gzip.compress(listed))
+    (tmp_path / "mine.paths.gz").write_bytes(gzip.compress(listed, mtime=0))
     (tmp_path / "mine.paths").write_bytes(listed)
     one = build(tmp_path, source(host, path_list="mine.paths"), work="one")
     two = build(tmp_path, source(host, path_list="mine.paths.gz"), work="two")
@@ -230,7 +230,7 @@ def test_unreadable_line_of_the_index_costs_one_line(tmp_path: Path, host: Host)
     folder = f"/cc-index/collections/{CRAWL}/indexes"
     rows = [b"org,example)/a 20240520 {not json}", b"org,example)/b 20240520"]
     good = orjson.dumps({"url": "https://example.org/c", "mime": "text/html", "status": "200", "length": "10", "offset": "0", "filename": "f.warc.gz"})  # fmt: skip  # noqa: E501
-    block = gzip.compress(b"\n".join([*rows, b"org,example)/c 20240520 " + good]))
+    block = gzip.compress(b"\n".join([*rows, b"org,example)/c 20240520 " + good]), mtime=0)
     host.files |= {
         f"{folder}/cdx-00000.gz": block,
         f"{folder}/cluster.idx": b"org,example)/a 20240520\tcdx-00000.gz\t0\t%d\t1\n" % len(block),

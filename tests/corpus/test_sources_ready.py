@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ ROWS = [
     }
     for number in range(40)
 ]
-PACKERS = {".jsonl": bytes, ".jsonl.gz": gzip.compress, ".jsonl.zst": zstandard.compress}
+PACKERS = {".jsonl": bytes, ".jsonl.gz": partial(gzip.compress, mtime=0), ".jsonl.zst": zstandard.compress}
 
 
 def build(source: JsonlSource | ParquetSource, folder: Path) -> tuple[Sources, list[RawPage]]:

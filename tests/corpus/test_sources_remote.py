@@ -5,8 +5,8 @@ import hashlib
 import os
 import resource
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -257,7 +257,7 @@ def test_emptied_cache_is_filled_with_the_same_bytes_or_a_sentence(tmp_path: Pat
 
 
 def test_columns_of_a_remote_file_are_checked(tmp_path: Path, host: Host) -> None:
-    host.files = {"/t.jsonl.gz": gzip.compress(b'{"body": "Bonjour."}\n')}
+    host.files = {"/t.jsonl.gz": gzip.compress(b'{"body": "Bonjour."}\n', mtime=0)}
     source = JsonlSource(kind="jsonl", name="far", paths=[f"{host.url}/t.jsonl.gz"])
     with pytest.raises(OpenbookError, match=r"/t\.jsonl\.gz has no column 'text'; it has body"):
         build(tmp_path, source)
@@ -309,6 +309,13 @@ def test_any_protocol_of_fsspec_is_read(tmp_path: Path) -> None:
 @pytest.fixture
 def ftp(tmp_path: Path) -> Iterator[str]:
     """A real FTP server on loopback that gives out `tmp_path/ftp`; its address."""
+    with ftp_server(tmp_path) as (address, _):
+        yield address
+
+
+@contextmanager
+def ftp_server(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Its address, and what ends all connections, as the server does with those that it has not heard of for long."""
     pytest.importorskip("pyftpdlib")
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
@@ -317,21 +324,33 @@ def ftp(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "ftp").mkdir()
     users = DummyAuthorizer()
     users.add_anonymous(str(tmp_path / "ftp"))
-    handler = type("Handler", (FTPHandler,), {"authorizer": users, "banner": "ready", "timeout": 1})
+    handler = type("Handler", (FTPHandler,), {"authorizer": users, "banner": "ready", "timeout": None})
     server = FTPServer(("127.0.0.1", 0), handler)
-    stopping = threading.Event()
+    stopping, ending, ended = threading.Event(), threading.Event(), threading.Event()
 
     def serving() -> None:
         while not stopping.is_set():
             server.serve_forever(timeout=0.05, blocking=False)
             server.ioloop.sched.poll()
+            if ending.is_set():
+                open_ones = [one for one in server.ioloop.socket_map.values() if isinstance(one, FTPHandler)]
+                for one in open_ones:
+                    one.handle_timeout()
+                ended.set()
+                ending.clear()
+
+    def end() -> None:
+        ending.set()
+        assert ended.wait(60)
 
     thread = threading.Thread(target=serving)
     thread.start()
-    yield f"ftp://127.0.0.1:{server.address[1]}"
-    stopping.set()
-    thread.join()
-    server.close_all()
+    try:
+        yield f"ftp://127.0.0.1:{server.address[1]}", end
+    finally:
+        stopping.set()
+        thread.join()
+        server.close_all()
 
 
 def test_a_protocol_that_names_its_host_is_read_and_what_is_not_there_is_a_sentence(
@@ -353,16 +372,17 @@ def test_a_protocol_that_names_its_host_is_read_and_what_is_not_there_is_a_sente
         build(tmp_path, warc_source("github://nobody/a.warc"))
 
 
-def test_a_connection_that_the_server_ended_is_made_anew(tmp_path: Path, ftp: str) -> None:
+def test_a_connection_that_the_server_ended_is_made_anew(tmp_path: Path) -> None:
     from openbook.corpus.sources.remote.objects import Objects
 
-    for name in ("a", "b"):
-        (tmp_path / "ftp" / name).mkdir()
-        (tmp_path / "ftp" / name / "1.warc").write_bytes(b"x")
-    objects = Objects(iter)
-    assert objects.expand(f"{ftp}/a/*.warc") == [f"{ftp}/a/1.warc"]
-    time.sleep(1.5)
-    assert objects.expand(f"{ftp}/b/*.warc") == [f"{ftp}/b/1.warc"]
+    with ftp_server(tmp_path) as (ftp, end):
+        for name in ("a", "b"):
+            (tmp_path / "ftp" / name).mkdir()
+            (tmp_path / "ftp" / name / "1.warc").write_bytes(b"x")
+        objects = Objects(iter)
+        assert objects.expand(f"{ftp}/a/*.warc") == [f"{ftp}/a/1.warc"]
+        end()
+        assert objects.expand(f"{ftp}/b/*.warc") == [f"{ftp}/b/1.warc"]
 
 
 def test_a_folder_that_cannot_be_listed_is_no_empty_one(

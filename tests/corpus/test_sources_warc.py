@@ -7,6 +7,7 @@ import random
 import tracemalloc
 import zlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def write(folder: Path, data: bytes) -> Path:
 
 
 def one_page(folder: Path, *records: bytes) -> RawPage:
-    (found,) = pages_of(write(folder, b"".join(map(gzip.compress, records))))
+    (found,) = pages_of(write(folder, b"".join(map(partial(gzip.compress, mtime=0), records))))
     return found
 
 
@@ -146,7 +147,7 @@ def chunked(body: bytes) -> bytes:
 
 
 CODINGS = {
-    "gzip": (gzip.compress, "Content-Encoding: gzip"),
+    "gzip": (partial(gzip.compress, mtime=0), "Content-Encoding: gzip"),
     "deflate": (zlib.compress, "Content-Encoding: deflate"),
     "bare deflate": (bare_deflate, "Content-Encoding: deflate"),
     "brotli": (brotli, "Content-Encoding: br"),
@@ -154,7 +155,10 @@ CODINGS = {
     "chunked": (chunked, "Transfer-Encoding: chunked"),
     "joined under the old header": (bytes, "Transfer-Encoding: chunked"),
     "unpacked under the old header": (bytes, "Content-Encoding: gzip"),
-    "chunked gzip": (lambda body: chunked(gzip.compress(body)), "Transfer-Encoding: chunked\r\nContent-Encoding: gzip"),
+    "chunked gzip": (
+        lambda body: chunked(gzip.compress(body, mtime=0)),
+        "Transfer-Encoding: chunked\r\nContent-Encoding: gzip",
+    ),
 }
 
 
@@ -169,7 +173,7 @@ def test_body_comes_with_every_coding_undone(tmp_path: Path, coding: str) -> Non
 def test_bomb_is_a_counted_rejection_and_not_memory(tmp_path: Path, coding: str) -> None:
     encode, header = CODINGS[coding]
     bomb = record("response", url(1), http(encode(bytes(64 << 20)), "Content-Type: text/html", header))
-    path = write(tmp_path, gzip.compress(bomb, mtime=0) + gzip.compress(response(2)))
+    path = write(tmp_path, gzip.compress(bomb, mtime=0) + gzip.compress(response(2), mtime=0))
     del bomb
     tracemalloc.start()
     first, second = pages_of(path)
@@ -215,7 +219,7 @@ def test_pages_without_a_declared_type_are_recognized_and_others_counted(tmp_pat
         record("resource", "i", page(4), content_type="text/html"),
     ]
     others: Counter[str] = Counter()
-    found = pages_of(write(tmp_path, b"".join(map(gzip.compress, records))), others)
+    found = pages_of(write(tmp_path, b"".join(map(partial(gzip.compress, mtime=0), records))), others)
     assert [(one.url, one.content_type) for one in found] == [(name, "text/html") for name in "abei"]
     assert others == {
         "application/octet-stream": 1, "image/png": 1, "status 301": 1, "status 404": 1, "revisit": 1,
@@ -301,7 +305,7 @@ def test_what_a_site_says_of_its_pages_is_read_whatever_its_type(tmp_path: Path)
         record("response", "https://example.org/docs/robots.txt.json", http(b"[]", "Content-Type: application/json")),
     ]
     others: Counter[str] = Counter()
-    found = pages_of(write(tmp_path, b"".join(map(gzip.compress, records))), others)
+    found = pages_of(write(tmp_path, b"".join(map(partial(gzip.compress, mtime=0), records))), others)
     assert [one.text for one in found] == ["User-agent: *", "[]"] and others == {"application/json": 1}
 
 

@@ -3,6 +3,7 @@
 import gzip
 import uuid
 from collections.abc import Sequence
+from functools import partial
 
 import zstandard
 
@@ -50,8 +51,8 @@ def crawl(pages: int) -> list[bytes]:
 
 def joined(records: Sequence[bytes], layout: str) -> bytes:
     if layout == "gzip-stream":
-        return gzip.compress(b"".join(records))
+        return gzip.compress(b"".join(records), mtime=0)
     if layout == "zstd-stream":
         return zstandard.compress(b"".join(records))
-    pack = {"plain": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[layout]
+    pack = {"plain": bytes, "gzip": partial(gzip.compress, mtime=0), "zstd": zstandard.compress}[layout]
     return b"".join(pack(one) for one in records)

@@ -246,7 +246,7 @@ def test_lineage_beyond_the_run_is_a_sentence(small_run: SmallRun) -> None:
 
 def test_a_line_that_is_no_json_is_counted_and_the_others_are_read(tmp_path: Path) -> None:
     lines = [json.dumps({"text": f"{word} " * 80 + "."}) for word in ("The library lends books to everyone",)]
-    (tmp_path / "ready.jsonl.gz").write_bytes(gzip.compress("\n".join([*lines, "{broken", *lines]).encode()))
+    (tmp_path / "ready.jsonl.gz").write_bytes(gzip.compress("\n".join([*lines, "{broken", *lines]).encode(), mtime=0))
     ready = '[[sources]]\nname = "ready"\nkind = "jsonl"\npaths = ["ready.jsonl.gz"]\n'
     recipe = written(tmp_path, RECIPE.replace("[parallel]", f"{ready}\n[parallel]"), pages=good_pages())
     result = openbook("run", recipe, "--until", "corpus", folder=tmp_path)

@@ -127,9 +127,10 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     recipe = write_crawl(tmp_path / "sources")
     command = [sys.executable, "-c", "from openbook.cli import main; main()", "run", str(recipe)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(4)
+        while running.poll() is None and not (tmp_path / "runs/small/sources").exists():  # all else is still to come
+            time.sleep(0.01)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=300)
     assert running.returncode == 130
     assert "The same command goes on from here" in said
     assert "Traceback" not in said

@@ -161,7 +161,7 @@ def test_the_audit_log_says_who_and_how_much_and_content_only_when_told(
         assert listed["openbook"]["content_logged"] is with_content
         with client.stream("POST", "/v1/completions", json=ASK | {"max_tokens": 400, "stream": True}) as answer:
             next(answer.iter_lines())
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while len(path.read_text().splitlines()) < 2:
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -118,7 +118,7 @@ def test_a_text_of_megabytes_is_refused_before_it_is_cut_into_tokens(
 
 
 def test_a_slow_body_and_a_full_queue_are_told_when_to_try_again(tiny_gguf: Path) -> None:
-    with serving(tiny_gguf, limits={"body_seconds": 0.3, "waiting": 0}, parallel=1, context=20_000) as running:
+    with serving(tiny_gguf, limits={"body_seconds": 0.3}) as running:
         where = urlsplit(running.url)
         head = f"POST {COMPLETE} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
         with socket.create_connection((str(where.hostname), int(where.port or 0)), timeout=30) as raw:
@@ -128,6 +128,7 @@ def test_a_slow_body_and_a_full_queue_are_told_when_to_try_again(tiny_gguf: Path
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"did not arrive within 0.3 seconds" in answer
+    with serving(tiny_gguf, limits={"waiting": 0}, parallel=1, context=20_000) as running:
         _told_when_full(running)
 
 
@@ -142,7 +143,7 @@ def _told_when_full(running: Running) -> None:
             refused = other.post(COMPLETE, json={"prompt": "a", "max_tokens": 1})
             assert refusal(refused, 429)["code"] == "queue_full"
             assert int(refused.headers["retry-after"]) >= 1
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while other.post(COMPLETE, json={"prompt": "a", "max_tokens": 1}).status_code == 429:
             assert time.monotonic() < end
 

@@ -27,7 +27,7 @@ def test_an_open_answer_may_end_before_the_server_does(
             running.process.send_signal(number)
             rest = list(lines)
         assert rest[-2:] == ["data: [DONE]", ""]
-        assert running.process.wait(timeout=15) == 0
+        assert running.process.wait(timeout=60) == 0
 
 
 def test_answers_are_cut_when_the_grace_is_over(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_engine_is_gone_with_the_server_even_when_it_is_killed(tiny_gguf: Pa
         assert len(children) == 1
         running.process.kill()
         running.process.wait()
-        _gone, alive = psutil.wait_procs(children, timeout=10)
+        _gone, alive = psutil.wait_procs(children, timeout=60)
         assert not alive
 
 
@@ -65,7 +65,7 @@ def test_an_engine_that_dies_is_started_again(tiny_gguf: Path) -> None:
             engine.kill()
             told = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
         assert told[-1].get("error", {}).get("code") == "engine_unavailable", told[-1]
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while client.post("/v1/completions", json={"prompt": "a", "max_tokens": 2}).status_code != 200:
             assert time.monotonic() < end
             time.sleep(0.05)

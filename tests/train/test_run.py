@@ -101,7 +101,9 @@ def test_a_process_that_is_killed_outright_goes_on_to_the_same_bits(
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "import time; import openbook.train.loop as loop; loop.RESUME_SECONDS = -1e9\n"
         "show = loop.Loop._show\n"
-        "loop.Loop._show = lambda *a: (show(*a), time.sleep(0.05))\n"
+        "log = Path(sys.argv[2]) / 'work' / 'log.jsonl'\n"
+        "waits = lambda: 600 * (log.exists() and log.read_bytes().count(b'\\n') >= 7)\n"
+        "loop.Loop._show = lambda *a: (show(*a), time.sleep(0.05 + waits()))\n"  # until it is killed
         "from test_run import *\n"
         "folder = Path(sys.argv[2])\n"
         "tokens = TokenizedCorpus.open(Path(sys.argv[3]))\n"

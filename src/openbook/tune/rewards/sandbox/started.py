@@ -13,7 +13,7 @@ from typing import Any
 from openbook.errors import OpenbookError
 from openbook.tune.rewards.sandbox.inside import READY, TIMED_OUT
 
-GRACE = 5.0
+GRACE = 30.0
 """Seconds beyond the wall time after which a sandbox that does not end itself is ended."""
 KEPT = 1 << 20
 """Bytes of standard error that are kept."""
