@@ -16,6 +16,7 @@ from pathlib import Path
 
 from openbook.corpus.identify import Identifier, declared_code, identifier
 from openbook.corpus.paragraphs import akin, mixture
+from openbook.corpus.varieties import families
 from openbook.languages import LANGUAGES
 
 SHORT = 100
@@ -45,9 +46,12 @@ class Tally:
     documents: int = 0
     right: int = 0
     declared: int = 0
+    placed: int = 0
+    """Right where the page's address names the country of the language, and nothing is declared."""
     short: int = 0
     short_right: int = 0
     short_declared: int = 0
+    short_placed: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     short_answers: Counter[str] = field(default_factory=Counter)
     scores: list[float] = field(default_factory=list)
@@ -77,6 +81,12 @@ def run_texts(folder: Path) -> Iterator[tuple[str, str, str]]:
                 yield row["source"], code, row["text"]
 
 
+def address(code: str) -> str:
+    """Of a page in the country of the language, where a family of near relatives has it."""
+    countries = (row for family in families() for row in family.countries.items())
+    return next((f"https://www.example.{top}/" for top, member in countries if member == code), "")
+
+
 def pieces(text: str, size: int = SHORT) -> Iterator[str]:
     """Runs of whole words of about `size` characters."""
     piece = ""
@@ -102,6 +112,7 @@ def measure(found: Iterator[tuple[str, str, str]], model: Path | None) -> tuple[
         tally.documents += 1
         tally.right += answer.language == code
         tally.declared += who.identify(text, code).language == code
+        tally.placed += who.identify(text, url=address(code)).language == code
         tally.answers.update(() if answer.language == code else (answer.language,))
         middle = (who.identify(piece) for piece in pieces(text, MIDDLE)) if len(tally.scores) < MOST_SHORT else ()
         tally.scores += [one.score for one in middle if one.language == code]
@@ -112,6 +123,7 @@ def measure(found: Iterator[tuple[str, str, str]], model: Path | None) -> tuple[
             tally.short += 1
             tally.short_right += short == code
             tally.short_declared += who.identify(piece, code).language == code
+            tally.short_placed += who.identify(piece, url=address(code)).language == code
             if short != code:
                 tally.short_answers[short] += 1
     return tallies, asked / spent if spent else 0.0
@@ -189,16 +201,18 @@ def confusions(answers: Mapping[str, int]) -> str:
 
 def table(tallies: Mapping[tuple[str, str], Tally]) -> str:
     lines = [
-        "| language | source | documents | right % | declared % | ~100 characters | right % | declared % | taken for |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| language | source | documents | right % | declared % | country % | ~100 characters | "
+        "right % | declared % | country % | taken for |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     order = {code: at for at, code in enumerate(LANGUAGES)}
     for (source, code), one in sorted(tallies.items(), key=lambda row: (order.get(row[0][1], 999), row[0])):
         wrong = confusions(one.answers + one.short_answers)
         lines.append(
             f"| {code} | {source} | {one.documents} | {percent(one.right, one.documents)} | "
-            f"{percent(one.declared, one.documents)} | {one.short} | {percent(one.short_right, one.short)} | "
-            f"{percent(one.short_declared, one.short)} | {wrong} |"
+            f"{percent(one.declared, one.documents)} | {percent(one.placed, one.documents)} | {one.short} | "
+            f"{percent(one.short_right, one.short)} | {percent(one.short_declared, one.short)} | "
+            f"{percent(one.short_placed, one.short)} | {wrong} |"
         )
     return "\n".join(lines)
 

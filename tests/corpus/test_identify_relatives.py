@@ -87,3 +87,75 @@ def test_a_letter_said_a_thousand_times_takes_no_longer() -> None:
     for _ in range(20):
         identifier().identify(text)
     assert time.process_time() - began < 2.0
+
+
+OWN = {
+    "bs": [
+        "Općinsko vijeće usvojilo je budžet za narednu godinu. Predsjedavajući je kazao da će sredstva biti usmjerena na "
+        "obnovu saobraćajnica i škola. Uposlenici su također dobili povećanje plata, saopćeno je nakon sjednice.",
+        "Moja nana je svakog jutra pekla hljeb i kuhala kahvu. Djeca iz komšiluka dolazila su da slušaju priče o starom "
+        "gradu, o čaršiji i mahalama. Niko nije umio pričati kao ona, a svi smo se lahko nasmijali.",
+        "Fakultet je objavio konkurs za prijem studenata. Kandidati trebaju dostaviti svjedočanstvo. Rok za prijavu je "
+        "trideseti septembar, a spisak primljenih bit će objavljen sedmicu kasnije.",
+    ],
+    "cnr": [
+        "Savjet za konkurenciju donio je rješenje kojim se preduzeću zabranjuje da mijenja cijene bez saglasnosti. Odluka "
+        "je stupila na snagu u junu, a primjedbe se mogu podnijeti u roku od osam dana. Takođe, predviđene su kazne.",
+        "Istorija naše opštine bogata je događajima. U muzeju se čuvaju predmeti iz rimskog doba, a posjetioci mogu "
+        "vidjeti i rukopise. Uopšte uzev, interesovanje je poraslo, naročito ljeti, kada dolaze gosti iz inostranstva.",
+        "Ovđe niko nije viđeo vuka, ali su ga viđeli onđe, poviše katuna. Prekosjutra ćerko, neđelja je.",
+    ],
+    "hr": [
+        "Gradsko vijeće prihvatilo je proračun za iduću godinu. Predsjednik je rekao da će novac biti uložen u obnovu "
+        "prometnica i škola. Djelatnici komunalne tvrtke također su dobili povećanje plaća.",
+        "Moja je baka svako jutro pekla kruh. Djeca iz susjedstva dolazila su slušati priče o starom gradu. Nitko nije "
+        "znao pričati kao ona, a svi smo se lako nasmijali.",
+    ],
+    "sr-Latn": [
+        "Skupština opštine usvojila je budžet za narednu godinu. Predsednik je rekao da će novac biti uložen u obnovu "
+        "puteva i škola. Zaposleni u javnom preduzeću takođe će dobiti veće plate, saopšteno je posle sednice.",
+        "Deca su sa obale gledala kako lađa prolazi. Niko nije umeo da priča kao stari čamdžija, a svi smo se smejali.",
+    ],
+}
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in OWN.items() for text in texts])
+def test_public_life_tells_the_standards_apart(code: str, text: str) -> None:
+    assert identifier().identify(text).language == code
+
+
+NEUTRAL = "Dobar dan. Hvala na pitanju. Ovo je jedan kratak tekst bez posebnih oznaka."
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        *(("https://www.example.ba/a", "bs"), ("https://example.hr", "hr")),
+        *(("https://EXAMPLE.RS/vesti", "sr-Latn"), ("https://example.com/ba/me.hr", None), ("", None), ("[::", None)),
+    ],
+)
+def test_the_country_in_the_address_decides_between_equals(address: str, code: str | None) -> None:
+    found = identifier().identify(NEUTRAL, url=address)
+    assert found.language == (code or identifier().identify(NEUTRAL).language)
+
+
+def test_the_domain_of_montenegro_needs_a_text_in_ijekavian_as_others_like_it_too() -> None:
+    text = "Djeca su vidjela kako brod prolazi, a niko nije znao gdje ide. Takođe, luka nije bila daleko."
+    assert identifier().identify(text, url="http://example.me:8080/").language == "cnr"
+    assert identifier().identify(text).language != "cnr"
+    assert identifier().identify(NEUTRAL, url="http://example.me:8080/").language != "cnr"
+
+
+def test_the_country_in_the_address_does_not_win_against_the_text() -> None:
+    for code in ("bs", "hr", "sr-Latn"):
+        for top in ("ba", "hr", "rs"):
+            assert identifier().identify(OWN[code][0], url=f"https://example.{top}/").language == code
+    assert (
+        identifier().identify("This page is in English, wherever its server stands.", url="https://a.me").language
+        == "en"
+    )
+
+
+def test_a_page_in_latin_letters_that_declares_serbian_declares_serbian_in_latin_letters() -> None:
+    assert identifier().identify(NEUTRAL, "sr").language == "sr-Latn"
+    assert identifier().identify(NEUTRAL, "sr-RS").language == "sr-Latn"

@@ -6,8 +6,9 @@ from importlib.resources import files
 import pytest
 from packaging.licenses import _spdx
 
+from openbook.corpus.directives import directives
 from openbook.corpus.extract import extract
-from openbook.corpus.rights import RightsPolicy, decide, directives, is_open, read_signals, spdx
+from openbook.corpus.rights import RightsPolicy, decide, is_open, read_signals, spdx
 
 OPEN = "CC-BY-SA-4.0"
 

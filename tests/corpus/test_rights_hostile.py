@@ -7,10 +7,11 @@ import time
 import pytest
 
 from openbook.corpus import policies
+from openbook.corpus.directives import directives
 from openbook.corpus.path_rules import Pattern, Rules
 from openbook.corpus.policies import Answer, by_site, text_of
 from openbook.corpus.preferences import usage
-from openbook.corpus.rights import RightsPolicy, decide, directives, read_signals
+from openbook.corpus.rights import RightsPolicy, decide, read_signals
 from openbook.corpus.robots import AGENTS, READ, Site, parse
 from openbook.corpus.sources.media import NO_RULES, POINTS_TO, policy_answer
 

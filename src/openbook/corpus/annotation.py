@@ -20,13 +20,11 @@ from openbook.corpus.redact import Span, TooManyError, counts, redact
 from openbook.corpus.rights import read_signals
 from openbook.corpus.settings import AnnotateSettings
 from openbook.corpus.sources import RawPage, SourceFile
-from openbook.corpus.sources.media import POLICY_FILES
 from openbook.corpus.statistics import MEASURES, measure
 from openbook.corpus.tidy import is_tidy
 from openbook.corpus.words import lists
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ud800-\udfff]")
-_POLICY_NAMES = tuple({path.rpartition("/")[2] for path in POLICY_FILES})
 
 
 class Clock:
@@ -60,7 +58,7 @@ def annotate_pages(
     works = [_Work(_beginning(page, file), page, settings) for page in pages]
     for work in works:
         row = work.row
-        if _may_be_policy(work.page.url) and policies.is_policy(work.page.url):
+        if policies.is_answer(work.page):
             error = work.page.error
             row |= {"rejected_by": POLICY_FILE, "text": _policy(work.page), "detail": error and error[:300]}
         elif work.page.error:
@@ -70,10 +68,6 @@ def annotate_pages(
         open = [work for work in open if _passes(work, stage)]
         clock.lap(name)
     return [work.row for work in works]
-
-
-def _may_be_policy(url: str) -> bool:
-    return any(name in url for name in _POLICY_NAMES)
 
 
 @dataclass(slots=True)
@@ -180,7 +174,7 @@ def _identify(work: _Work) -> bool:
     declared = work.declared or header_language
     work.row["declared_language"] = language_tag(declared) if declared else None
     who = identifier(work.settings.identifier)
-    identified = who.identify(work.text, declared)
+    identified = who.identify(work.text, declared, work.page.url)
     mixed = mixture(work.text, identified, who)
     work.row |= language_columns(identified, mixed)
     if work.settings.mixed == "cut":

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from openbook.corpus.addresses import site_of
 from openbook.corpus.compiled import kernel
 from openbook.corpus.fasttext_model import FastText
 from openbook.corpus.naive_bayes import NaiveBayes
@@ -115,8 +116,9 @@ class Identifier:
         """What the model says: label -> probability."""
         return self.model.probabilities(text[:READ])
 
-    def identify(self, text: str, declared: str | None = None) -> Identified:
-        """`declared`: what the page or its source says; it makes that language likelier and decides between equals."""
+    def identify(self, text: str, declared: str | None = None, url: str = "") -> Identified:
+        """`declared`: what the page or its source says; it makes that language likelier and decides between equals.
+        `url`: of near relatives the country in the page's address makes one likelier."""
         sample = text[:READ]
         shares = self.model.probabilities(sample)
         letters = letters_by_script(sample)
@@ -135,9 +137,13 @@ class Identifier:
             if not likeliest or letters.get(family.script, 0) * 2 < sum(letters.values()):
                 shares |= mine
                 continue
-            inside = family.member(sample, mine, code)
+            inside = family.member(sample, mine, code, _top_domain(url))
             shares |= {member: together * share for member, share in inside.items()}
         return _answer(shares, letters)
+
+
+def _top_domain(url: str) -> str:
+    return site_of(url).partition(":")[0].rpartition(".")[2] if url else ""
 
 
 def _labels(code: str | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
     scores: dict[str, float] = {}
     answers: list[str] = []
     for piece, size in pieces:
-        language, score = _of_piece("\n".join(piece)[:PIECE_READ], found, who)
+        language, score = _of_piece(_read_of(piece), found, who)
         answers.append(language)
         sizes[language] = sizes.get(language, 0) + size
         scores[language] = scores.get(language, 0.0) + size * score
@@ -85,6 +85,15 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
         tuple((one, round(size / whole, 4)) for one, size in ranked),
         "\n".join(kept).strip("\n"),
     )
+
+
+def _read_of(piece: Sequence[str]) -> str:
+    """What is looked at of a piece: from its longest line on, as a short one before it may belong to what went before."""
+    if len(piece) == 1:
+        return piece[0][:PIECE_READ]
+    first = max(range(len(piece)), key=lambda at: len(piece[at]))
+    text = "\n".join(piece[first:])[:PIECE_READ]
+    return text if len(text) >= LEAST_PIECE else "\n".join(piece)[:PIECE_READ]
 
 
 def _of_piece(piece: str, found: Identified, who: Identifier) -> tuple[str, float]:
@@ -126,7 +135,11 @@ def signs(text: str, found: Identified, who: Identifier) -> bool:
         if _foreign(probe, found, who, 0.0) and (_foreign(probe, found, who) or _foreign(more, found, who)):
             return True
     return any(
-        _foreign(text[at : at + WINDOW], found, who, 0.0) and _foreign(text[at : at + CHECKED], found, who)
+        _foreign(text[at : at + WINDOW], found, who, 0.0)
+        and (
+            _foreign(text[at : at + CHECKED], found, who)
+            or _foreign(text[max(0, at + WINDOW - CHECKED) : at + WINDOW], found, who)
+        )
         for at in windows(text)
     )
 
@@ -137,11 +150,12 @@ def _foreign(probe: str, found: Identified, who: Identifier, sure: float = SURE)
 
 
 def windows(text: str) -> Iterator[int]:
-    """Where windows begin, at equal distances: with the next line where one begins soon, so that they lie in one."""
+    """Where windows begin, at equal distances: with the next word, or the next line where this one ends soon."""
     many = max(1, min(MOST_WINDOWS, len(text) // SPACING))
     space = len(text) // (many + 1)
     for at in (number * space for number in range(1, many + 1)):
-        yield text.find("\n", at - 1, at + space // 2) + 1 or at
+        line = text.find("\n", at - 1, at + WINDOW) + 1
+        yield line or text.find(" ", at - 1, at + WINDOW) + 1 or at
 
 
 @lru_cache(4096)

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openbook.corpus.addresses import plain, site_of
-from openbook.corpus.robots import READ, PolicyFile, path_of, without_comments
-from openbook.corpus.sources.media import NO_RULES, POINTS_TO, POLICY_FILES
+from openbook.corpus.robots import READ, PolicyFile, is_robots_txt, path_of, without_comments
+from openbook.corpus.sources.media import NO_RULES, POINTS_TO, POLICY_FILES, TEXT
 from openbook.corpus.sources.page import RawPage
 
 MOST_REDIRECTS = 5
 """RFC 9309, 2.3.1.2."""
 _LONGEST = 2 * READ
+_NAMES = tuple({path.rpartition("/")[2] for path in POLICY_FILES})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_AGENT = re.compile(rb"user.?agent", re.I)
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
@@ -57,13 +59,13 @@ def read(page: RawPage) -> str | None:
 
 
 def by_site(answers: Iterable[Answer]) -> dict[str, list[PolicyFile]]:
-    """Host -> its policy files, in order of the hosts."""
+    """Host -> its policy files, in order of the hosts. What lies at another address counts where one points to it."""
     asked = list(answers)
     known: dict[str, list[Answer]] = {}
     for answer in asked:
         known.setdefault(_key(answer.url), []).append(answer)
     found: dict[str, list[PolicyFile]] = {}
-    for answer in asked:
+    for answer in filter(lambda one: is_policy(one.url), asked):
         texts = _followed(answer, known)
         if texts:
             found.setdefault(site_of(answer.url), []).extend((path_of(answer.url), text) for text in texts)
@@ -108,4 +110,16 @@ def _target(answer: Answer) -> str | None:
 
 
 def is_policy(url: str) -> bool:
-    return path_of(url) in POLICY_FILES
+    return any(name in url for name in _NAMES) and path_of(url) in POLICY_FILES
+
+
+def is_answer(page: RawPage) -> bool:
+    """Whether it is a policy file, or what one may point to: a redirect on its way, rules at another address."""
+    if is_policy(page.url):
+        return True
+    if page.error:
+        return page.error.startswith(POINTS_TO)
+    if page.content_type != TEXT or not page.http_headers or len(page.body) > _LONGEST:
+        return False
+    text = text_of(page.body, json=False) if _AGENT.search(page.body) else None
+    return text is not None and is_robots_txt(text)

@@ -13,60 +13,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from openbook.corpus.directives import IMAGE_DIRECTIVES, INDEX_DIRECTIVES, reservation
 from openbook.corpus.link_header import license_links
-from openbook.corpus.preferences import usage
-from openbook.corpus.robots import AGENTS
 
 Rights = Literal["open", "sealed", "excluded"]
 OPEN_RIGHTS: tuple[Rights, ...] = ("open", "sealed", "excluded")
 """From the widest to the narrowest."""
 
-AI_DIRECTIVES = ("noai", "noml", "notrain")
-IMAGE_DIRECTIVES = ("noimageai",)
-"""Recorded; says nothing about text."""
-INDEX_DIRECTIVES = ("noindex", "noarchive", "none")
-_KNOWN_DIRECTIVES = frozenset(
-    {
-        "all",
-        "index",
-        "follow",
-        "nofollow",
-        "nosnippet",
-        "noimageindex",
-        "notranslate",
-        "noodp",
-        "noydir",
-        "nocache",
-        "archive",
-    }
-    | {
-        "max-snippet",
-        "max-image-preview",
-        "max-video-preview",
-        "unavailable_after",
-        "indexifembedded",
-        "nositelinkssearchbox",
-    }
-    | {"nopagereadaloud", "noyaca", "snippet", "imageindex"}
-    | {*AI_DIRECTIVES, *IMAGE_DIRECTIVES, *INDEX_DIRECTIVES}
-)
 _LICENSES = frozenset(
     {"license", "licence", "rights", "copyright", "usageterms", "usageinfo", "tdm-license", "dc.rights", "dc.license"}
     | {"dcterms.rights", "dcterms.license", "cc:license", "og:license"}
 )
 """Signals of a page that state its license, if their value means one. A mere link to one may speak of a picture."""
-_NEAR = re.compile(
-    r"(?:no|non|not|dont|donot|dis|disallow|deny|forbid|block|without|optout)"
-    r"(?:use|usefor|for)?(?:gen|generative)?"
-    r"(?:ai(?!r)|ml|llms?|gpt|tdm|train|text(?:and)?datamining|datamining|mining|machinelearning|modeltraining)\w*"
-)
-"""A directive that nobody has defined and that says no to models all the same: `no-ai`, `noaitraining`, `nollm`."""
-_NEAR_IMAGE = re.compile(r"no(?:ai|ml)?(?:image|img|art)s?(?:ai|ml)?|no(?:image|img|art)s?(?:ai|ml)\w*")
-_ABOUT_MODELS = re.compile(r"(?:^|[-_])(?:ai|genai|llms?|gpt|ml|tdm)(?:$|[-_])|train|mining")
-"""Speaks of models, but not how."""
-_CRAWLERS = ("bot", "crawler", "spider", "-extended", "slurp")
-RECORDED = frozenset({*AI_DIRECTIVES, *IMAGE_DIRECTIVES, *INDEX_DIRECTIVES})
-_TOKEN = re.compile(r"^[a-z0-9_-]+$")
 
 
 class RightsPolicy(BaseModel):
@@ -132,63 +90,6 @@ def _ported(identifier: str, jurisdiction: Sequence[str]) -> str:
     return port if port in _tables()["ports"]["spdx"] else identifier
 
 
-def directives(value: str, agent: str = "") -> tuple[list[str], bool]:
-    """Directives of a robots header or meta element, and whether all of it could be read.
-
-    A bot's name may stand before its directives, divided by a colon; it holds up to the next name. What is said to an
-    agent that gathers for models is marked with it (`noindex@gptbot`): to such an agent any of them is a reservation.
-    """
-    found, readable = [], True
-    for part in re.split(r"[,;]", value.lower()):
-        name = part.strip()
-        if not name:
-            continue
-        head, colon, rest = (piece.strip() for piece in name.partition(":"))
-        if colon and head not in _KNOWN_DIRECTIVES and _TOKEN.match(head) and not head.isdigit():
-            agent, name = head, rest
-            head = rest.partition(":")[0].strip()
-        if head in _KNOWN_DIRECTIVES:
-            found.append(f"{head}@{agent}" if agent in AGENTS and head in RECORDED else head)
-        elif not re.match(r"^\d", name):  # what a date in unavailable_after leaves behind a comma
-            words = name.split()
-            if len(words) > 1 and all(word in _KNOWN_DIRECTIVES for word in words):
-                found += words  # divided by spaces, as many pages write it
-            else:
-                near = _near(name)
-                readable &= bool(near) or (bool(_TOKEN.match(name)) and not _ABOUT_MODELS.search(name))
-                found.append(near or name)
-    return found, readable
-
-
-def _near(name: str) -> str | None:
-    """The directive about models that an unknown one comes near to."""
-    plain = re.sub(r"[-_ .]", "", name)
-    if _NEAR_IMAGE.fullmatch(plain):
-        return "noimageai" if "ai" in plain or "ml" in plain else None
-    return "noai" if _NEAR.fullmatch(plain) else None
-
-
-def _reservation(where: str, name: str, value: str, reserved: set[str], unreadable: set[str]) -> None:
-    if name in ("robots", "x-robots-tag") or name in AGENTS or name.endswith(_CRAWLERS):
-        found, readable = directives(value, "" if name in ("robots", "x-robots-tag") else name)
-        reserved.update(f"{where}:{one}" for one in found if one.partition("@")[0] in RECORDED)
-        if not readable:
-            unreadable.add(f"{where}:{name}")
-    elif name in AI_DIRECTIVES:
-        reserved.add(f"{where}:{name}")
-    elif name in ("tdm-reservation", "tdm_reservation"):
-        if value.strip() == "1":
-            reserved.add(f"{where}:tdm-reservation")
-        elif value.strip() != "0":
-            unreadable.add(f"{where}:tdm-reservation")
-    elif name in ("content-usage", "content-signal"):
-        answer, readable = usage(value)
-        if answer is False:
-            reserved.add(f"{where}:{name}")
-        elif not readable:
-            unreadable.add(f"{where}:{name}")
-
-
 def read_signals(
     headers: Iterable[tuple[str, str]], signals: Sequence[tuple[str, str]], license: str | None, evidence: str | None
 ) -> Signals:
@@ -206,10 +107,10 @@ def read_signals(
             for link in license_links(value):
                 _license(f"http-link: {link[:200]}", link, stated, unknown)
         else:
-            _reservation("header", lowered, value, reserved, unreadable)
+            reservation("header", lowered, value, reserved, unreadable)
     for name, value in signals:
-        where, _, key = name.lower().replace("=", " ").rpartition(" ")
-        _reservation(where or "meta", key, value, reserved, unreadable)
+        where, _, key = name.lower().replace("=", " ").partition(" ")  # a key may hold a space
+        reservation(where, key, value, reserved, unreadable)
         if key in _LICENSES:
             about = unknown if where in ("rel", "notice") or _ALL_RESERVED.search(value) else []
             _license(f"page: {name} {value.strip()[:200]}", value.partition(" in: ")[0], stated, about)

@@ -129,6 +129,14 @@ def readable(path: str, text: str | None) -> bool:
     return all(usage(_scoped(value)[1])[1] for name, value in fields(text) if name in _SIGNALS)
 
 
+def is_robots_txt(text: str) -> bool:
+    """Whether every line is one of a robots.txt, and one names an agent: no page that people read looks so."""
+    said = [line for line in without_comments(text).lstrip("\ufeff").splitlines() if line.strip()]
+    names = [name for name, _ in _lines(text)]
+    known = all(name in _EXACT for name in names) and any(name.startswith("user") for name in names)
+    return known and len(names) == len(said) and readable("/robots.txt", text)
+
+
 def without_comments(text: str) -> str:
     """What the rules are read from: comments may name people."""
     return "\n".join(line.split("#", 1)[0].rstrip() for line in text.splitlines())

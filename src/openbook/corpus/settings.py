@@ -12,7 +12,7 @@ from openbook.corpus.redact import KINDS
 from openbook.corpus.rights import RightsPolicy
 from openbook.corpus.scan_settings import DecontaminateSettings, QualitySettings
 
-ANNOTATE_VERSION = 5
+ANNOTATE_VERSION = 6
 VERSION = 5
 """Raised when the same settings would give other bytes."""
 

@@ -89,7 +89,7 @@ def _read_warc(name: str, path: Path, found: Snapshots) -> None:
     try:
         for page in read_pages(SourceFile(name, "snapshots", "warc", "", path.stat().st_size), path, records):
             pages += 1
-            if policies.is_policy(page.url):
+            if policies.is_answer(page):
                 found.answers.append(Answer(page.url, policies.read(page), page.error))
             elif page.error and not page.url:
                 problems.append(page.error)

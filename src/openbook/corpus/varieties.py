@@ -18,6 +18,8 @@ COUNTED = 3
 """Occurrences of one word that count."""
 DECLARED = 2.5
 """What a declaration is worth, in words."""
+COUNTRY = 2.0
+"""What the country in the page's address is worth, in words."""
 STRENGTH = 0.9
 """Log odds of one word."""
 LONGEST = 14
@@ -38,6 +40,8 @@ class Family:
     """Member -> labels under which a model may know it."""
     silence: Mapping[str, float]
     """Member -> what it loses per 1,000 characters: a text of it would have shown words of its own by then."""
+    countries: Mapping[str, str]
+    """Top-level domain -> the member that is written there most."""
     trust: float
     """What the model's own shares of the labels are worth."""
     whole: Mapping[str, Mapping[str, float]]
@@ -89,15 +93,22 @@ class Family:
                 return found
         return NOTHING
 
-    def member(self, text: str, shares: Mapping[str, float], declared: str | None = None) -> dict[str, float]:
-        """Each member's probability inside the family; `shares`: what the model gives its labels."""
+    def member(
+        self, text: str, shares: Mapping[str, float], declared: str | None = None, country: str = ""
+    ) -> dict[str, float]:
+        """Each member's probability inside the family; `shares`: what the model gives its labels; `country`: the
+        top-level domain of the page's address."""
         points = self.points(text)
         together = sum(shares.get(label, 0.0) for label in self.labels) or 1.0
         for one, labels in self.label.items():
             share = max(sum(shares.get(label, 0.0) for label in labels) / together, LEAST_SHARE)
             points[one] += self.trust * math.log(share) / STRENGTH
-        if declared in points:
+        if declared and declared not in points:  # `sr` alone means Cyrillic: here the letters have spoken
+            declared = next((one for one in points if one.split("-")[0] == declared.split("-")[0]), None)
+        if declared:
             points[declared] += DECLARED
+        if country in self.countries:
+            points[self.countries[country]] += COUNTRY
         best = max(points.values())
         odds = {one: math.exp(STRENGTH * (value - best)) for one, value in points.items()}
         total = sum(odds.values())
@@ -131,6 +142,7 @@ def _family(row: Mapping[str, Any]) -> Family:
         prior=dict(row["prior"]),
         label={member: tuple(labels) for member, labels in row["label"].items()},
         silence=dict(row["silence"]),
+        countries=dict(row.get("countries", {})),
         trust=float(row["trust"]),
         whole=whole,
         beginnings=beginnings,

@@ -4,13 +4,14 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from openbook.corpus.directives import directive_names
 from openbook.corpus.extract.dates import iso_date, url_date
 from openbook.corpus.extract.linked_data import LinkedData
 from openbook.corpus.extract.notices import HOST, around, notices
 from openbook.corpus.extract.reader import SPAN_JSON, SPAN_TITLE
 from openbook.corpus.extract.scan import type_ints
-from openbook.corpus.robots import AGENTS
 
 LONGEST_VALUE = 500
 
@@ -31,27 +32,38 @@ _DATES = (
 _TITLES = ("og:title", "twitter:title", "dc.title", "dcterms.title", "citation_title")
 _LANGUAGES = ("content-language", "og:locale", "dc.language", "dcterms.language", "language", "inlanguage")
 
-_ROBOTS = re.compile(r"(?:[\w-]*(?:bot|crawler|spider|-extended)|robots|slurp)$")
 _RIGHTS = frozenset(
-    "tdm-reservation tdm-policy tdm-license noai copyright rights license licence dc.rights dcterms.rights "
+    "tdm-policy tdm-license copyright rights license licence dc.rights dcterms.rights "
     "dcterms.license dc.license cc:license og:license dcterms.accessrights usageterms".split()
 )
 
 
-_META_NAME = re.compile(rb"""(?:name|property|http-equiv|itemprop)\s*=\s*["']?\s*([\w:.-]+)""", re.I)
+_NAMING = ("name", "property", "http-equiv", "itemprop")
+_META_NAME = re.compile(
+    rb"""[\s"'/](?:name|property|http-equiv|itemprop)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.I
+)
 _WANTED = frozenset([*_DATES, *_TITLES, *_LANGUAGES, *_RIGHTS])
 
 
 def is_wanted(meta: bytes) -> bool:
-    """Whether a meta element is one that is read; a look at its name, much quicker than reading all attributes."""
-    found = _META_NAME.search(meta)
-    name = found[1].decode("ascii", "replace").lower() if found else ""
-    return name in _WANTED or is_robots(name)
+    """Whether a meta element is one that is read; a look at its names, much quicker than reading all attributes."""
+    return any(_is_name(double or single or bare) for double, single, bare in _META_NAME.findall(meta))
 
 
-def is_robots(name: str) -> bool:
-    """Whether a meta element of this name speaks to crawlers."""
-    return name in AGENTS or _ROBOTS.match(name) is not None
+@lru_cache(4096)
+def _is_name(value: bytes) -> bool:
+    name = clean(value[:LONGEST_VALUE].decode("utf-8", "replace")).lower()
+    return name in _WANTED or bool(directive_names(name))
+
+
+def _said_of_rights(found: dict[str, str], name: str, content: str) -> Iterator[tuple[str, str]]:
+    """Signals of a meta element: by each of its names that is one, also without a value."""
+    if name in _RIGHTS and content:
+        yield f"meta {name}", content
+    value = content or clean(found.get("value", ""))
+    for one in dict.fromkeys(found[by] for by in _NAMING if found.get(by)):
+        for directive in directive_names(clean(one)):
+            yield f"meta {directive}", value.lower()
 
 
 @dataclass(slots=True)
@@ -113,16 +125,11 @@ def read_head(raw: bytes, spans: type_ints, signs: int, url: str) -> Head:
             continue
         found = attributes(span)
         if tag == b"meta":
-            name = (
-                (found.get("name") or found.get("property") or found.get("http-equiv") or found.get("itemprop") or "")
-                .strip()
-                .lower()
-            )
+            name = next((found[by] for by in _NAMING if found.get(by)), "").strip().lower()
             content = clean(found.get("content", ""))
             if name and content:
                 values.setdefault(name, content)
-                if name in _RIGHTS or is_robots(name):
-                    head.signals.append((f"meta {name}", content.lower() if is_robots(name) else content))
+            head.signals += _said_of_rights(found, name, content)
         elif tag == b"html":
             page_language = page_language or found.get("lang") or found.get("xml:lang") or ""
         elif tag == b"time":

@@ -30,11 +30,6 @@ _STATED = re.compile(
 )
 """RDFa and microdata: an element whose property is the license."""
 _MAY_STATE = re.compile(rb"prop(?:erty)?\s{0,20}=\s{0,20}[\"']?(?:\w{1,12}:)?licen[sc]e")
-_EMPTY = re.compile(
-    rb"""<meta\b(?=[^>]{0,300}\bcontent\s{0,20}=\s{0,20}(?:""|''|["']\s{1,20}["']|[\s/]{0,20}>))[^>]{0,300}tdm-reservation""",
-    re.I,
-)
-"""A reservation without a value, which says neither yes nor no."""
 _RESERVED = (
     b"rights reserved", b"rechte vorbehalten", b"droits r\xc3\xa9serv\xc3\xa9s", b"derechos reservados",
     b"direitos reservados", b"diritti riservati", b"diritti sono riservati",
@@ -105,8 +100,6 @@ def notices(raw: bytes, signs: int) -> list[tuple[str, str]]:
     signs_of gives them."""
     found: list[tuple[str, str]] = []
     if signs & RESERVES:
-        if (b"tdm-reservation" in raw or b"TDM-Reservation" in raw) and _EMPTY.search(raw):
-            found.append(("meta tdm-reservation", ""))
         footer = raw[-_FOOTER:].lower()
         if any(words in footer for words in _RESERVED):
             found.append(("notice rights", "All rights reserved"))

@@ -10,6 +10,7 @@ _SAYS_NOTHING = frozenset({"", "unk", "unknown/unknown", "application/octet-stre
 _NAME = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+_-]{0,60}")
 POLICY_FILES = ("/robots.txt", "/ai.txt", "/.well-known/ai.txt", "/.well-known/tdmrep.json")
 """Paths of what a site says about its pages: read as text, whatever type it is declared as."""
+_NAMES = tuple({f"/{path.rpartition('/')[2]}" for path in POLICY_FILES})
 NO_RULES = "there are no rules: the site answered "
 POINTS_TO = "the site points to "
 """How what was answered in place of a policy file begins: it says nothing, or the file is elsewhere. Any other answer
@@ -52,6 +53,12 @@ def kind_of(name: str | None) -> str:
 def is_policy_file(url: str) -> bool:
     url = url.partition("?")[0].partition("#")[0]
     return url.endswith(POLICY_FILES) and re.sub(r"^[a-z]+://[^/?#]*", "", url, flags=re.IGNORECASE) in POLICY_FILES
+
+
+def on_the_way(status: int, url: str) -> bool:
+    """Whether a redirect may be one that a robots.txt pointed to: an address that ends like one (`/en/robots.txt`)."""
+    path = url.partition("?")[0].partition("#")[0].rstrip("/").lower()
+    return 300 <= status < 400 and path.endswith(_NAMES)
 
 
 def policy_answer(status: int, url: str, location: str | None) -> str | None:

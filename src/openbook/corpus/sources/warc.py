@@ -160,8 +160,9 @@ def to_page(file: SourceFile, record: Record, others: Counter[str]) -> RawPage |
     try:
         if kind == "response" and _is_http(record):
             response = http.parse(body)
-            answer = media.policy_answer(response.status, url, response.header("location")) if policy else None
-            if answer:
+            asked = policy or media.on_the_way(response.status, url)
+            answer = media.policy_answer(response.status, url, response.header("location")) if asked else None
+            if answer and (policy or answer.startswith(media.POINTS_TO)):
                 raise UnreadableError(answer)
             if not 200 <= response.status < 300:
                 others[f"status {response.status % 1000}"] += 1
