@@ -1,4 +1,4 @@
-"""A crawl some times over, every copy with sites, records and texts of its own: the words of each sentence change places.
+"""A crawl some times over, each copy with sites, records and texts of its own: the words of a sentence change places.
 
 Languages, lengths, links and the furniture that pages of a site share stay what they were; near duplicates do not
 cross copies, since no run of a few words is left."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -67,7 +68,7 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
 
 def _load_next() -> None:
     """What the next step imports, a quarter of a second, while this process waits for its workers."""
-    import openbook.corpus.build
+    import_module("openbook.corpus.build")
 
 
 def _no_page(results: Sequence[TaskResult], sources: Sources, errors: int, work: Path) -> str:

@@ -21,7 +21,7 @@ from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_
 
 RANGE_BYTES = 48 << 20
 """Text of a range of ids that is merged at a time, about."""
-GROUP_BYTES, LEAST_BYTES, GROUPS = 32 << 20, 2 << 20, 8
+GROUP_BYTES, LEAST_BYTES, GROUPS = 32 << 20, 2 << 20, 4
 """Text of the parts that are dealt together, about: as much as a part may hold; less in a small corpus, so that several
 workers have something to do. It follows from the parts alone, so that a killed run goes on with the same groups."""
 READ_ROWS = 512
