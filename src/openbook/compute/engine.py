@@ -13,6 +13,11 @@ class Engine(Protocol):
         """Tasks that run at the same time, on all machines together."""
         ...
 
+    @property
+    def standing(self) -> bool:
+        """Whether workers stand by on this machine: then a map is worth it for tasks of some hundredths of a second."""
+        ...
+
     def map(
         self, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int], None] | None = None
     ) -> Iterator[R]:

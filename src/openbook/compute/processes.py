@@ -61,6 +61,10 @@ class Processes:
     def workers(self) -> int:
         return self._workers
 
+    @property
+    def standing(self) -> bool:
+        return self._pool is not None
+
     def ready(self, prepare: Callable[[], None]) -> None:
         if self._workers > 1 and self._pool is None and forkable():
             prepare()
@@ -98,7 +102,8 @@ class Processes:
         while unfinished:
             # After a death it is not known which running task caused it, so those in flight are then tried one by one.
             suspects = [index for index in unfinished if deaths[index]]
-            batch, width = (suspects[:1], 1) if suspects else (unfinished, self._workers)
+            # One task more than there are workers lies ready, so that none waits until this process has time for it.
+            batch, width = (suspects[:1], 1) if suspects else (unfinished, self._workers + 1)
             pool = self._started()
             running: dict[Future[R], int] = {}
             waiting = iter(batch)

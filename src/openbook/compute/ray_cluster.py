@@ -70,6 +70,10 @@ class RayCluster:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         return self._most or max(1, int(resources.get("CPU", 1) / self._options.cpus))
 
+    @property
+    def standing(self) -> bool:
+        return False
+
     def ready(self, prepare: Callable[[], None]) -> None:
         """Nothing: a task loads what it needs."""
 

@@ -60,6 +60,10 @@ class Slurm:
     def workers(self) -> int:
         return self._parallel
 
+    @property
+    def standing(self) -> bool:
+        return False
+
     def ready(self, prepare: Callable[[], None]) -> None:
         """Nothing: a task loads what it needs."""
 

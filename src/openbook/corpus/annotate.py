@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from openbook.books.previous import Previous
 from openbook.books.record import FileEntry, Outcome
 from openbook.books.store import write_bytes
+from openbook.compute.beside import beside
 from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
 from openbook.corpus import identifiers
@@ -41,7 +43,10 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
     identifiers.note(settings, work)
     tasks = span_tasks(settings, sources, work, context)
     context.engine.ready(partial(prepare, context.cache, settings.identifier))
+    loaded = beside(context.engine, _load_next) if context.engine.workers > 1 else None
     results = annotate(tasks, context)
+    if loaded:
+        loaded()
     shutil.rmtree(work / HANDS, ignore_errors=True)
     policies = sum(result.policies for result in results)
     pages, errors = sum(result.pages for result in results) - policies, sum(result.errors for result in results)
@@ -59,6 +64,11 @@ def run(settings: AnnotateSettings, sources: Sources, work: Path, context: Conte
     }
     parts = {"all": sum(len(result.parts) for result in results), "taken_over": sum(one.taken for one in results)}
     return Outcome(counts=counts, measures={"cpu_seconds": seconds, "parts": parts})
+
+
+def _load_next() -> None:
+    """What the next step imports, a quarter of a second, while this process waits for its workers."""
+    import_module("openbook.corpus.build")
 
 
 def _no_page(results: Sequence[TaskResult], sources: Sources, errors: int, work: Path) -> str:

@@ -5,10 +5,10 @@ parts) -> merge (a task a language).
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from openbook.books import merkle
 from openbook.books.record import Outcome
 from openbook.books.store import write_bytes
+from openbook.compute.beside import beside
 from openbook.compute.garbage import loaded_left_out
 from openbook.context import Context
 from openbook.corpus import blocklists, deal, decontaminate, draws, duplicate_marks, outside, scan, signals, snapshots
@@ -35,6 +36,7 @@ from openbook.corpus.settings import CorpusSettings
 from openbook.errors import OpenbookError
 from openbook.languages import LANGUAGES, language
 
+R = TypeVar("R")
 PIECES = ".pieces"
 POLICIES = "policies.json"
 
@@ -68,21 +70,27 @@ def run(
     score = score_rule(annotated.folder)
     book, cuts = _decide(settings, parts, pieces, context, score, blocked)
     decided = [_decided(pieces, number) for number in range(len(parts))]
-    write_bytes(work / signals.FILE, signals.counts(decided, policies, handed_in))
     if not (book.rule == -1).any():
         raise OpenbookError(_nothing_kept(book))
-    _write(book, parts, cuts, pieces, work, context)
-    scanned = [path for path in (_scanned(pieces, number) for number in range(len(parts))) if path.exists()]
-    if scanned:
-        write_bytes(work / decontaminate.TABLE, scan.contamination_rows(scanned, parts))
-    funnel = Funnel.of(book, annotated.not_pages())
-    write_bytes(work / "funnel.json", funnel.json())
-    index = _index(book)
-    write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
-    met = [(line.language, line.source, settings.profiles.get(line.source, settings.profile)) for line in funnel.lines]
-    write_bytes(
-        work / THRESHOLDS, orjson.dumps(applied(met, settings.filter, score), option=orjson.OPT_INDENT_2) + b"\n"
-    )
+
+    def told() -> tuple[Funnel, dict[str, Any]]:
+        """What is counted, and its files."""
+        write_bytes(work / signals.FILE, signals.counts(decided, policies, handed_in))
+        scanned = [path for path in (_scanned(pieces, number) for number in range(len(parts))) if path.exists()]
+        if scanned:
+            write_bytes(work / decontaminate.TABLE, scan.contamination_rows(scanned, parts))
+        funnel = Funnel.of(book, annotated.not_pages())
+        write_bytes(work / "funnel.json", funnel.json())
+        index = _index(book)
+        write_bytes(work / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+        met = [(one.language, one.source, settings.profiles.get(one.source, settings.profile)) for one in funnel.lines]
+        write_bytes(
+            work / THRESHOLDS, orjson.dumps(applied(met, settings.filter, score), option=orjson.OPT_INDENT_2) + b"\n"
+        )
+        return funnel, index
+
+    counted = _write(book, parts, cuts, pieces, work, context, told)
+    funnel, index = counted()
     find_index.build(work, context, beside=[partial(write_report, work, funnel, index, settings)])
     shutil.rmtree(pieces)
     policy_files = book.rejected_by(POLICY_FILE)
@@ -185,9 +193,15 @@ def _targets(book: Ledger) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def _write(
-    book: Ledger, parts: Sequence[Path], cuts: Sequence[Path], pieces: Path, work: Path, context: Context
-) -> None:
-    """documents/ and rejected/."""
+    book: Ledger,
+    parts: Sequence[Path],
+    cuts: Sequence[Path],
+    pieces: Path,
+    work: Path,
+    context: Context,
+    meanwhile: Callable[[], R],
+) -> Callable[[], R]:
+    """documents/ and rejected/. `meanwhile` is done here while workers write; returns what waits for its result."""
     names, code = _targets(book)
     sizes = dict.fromkeys(names, 0)
     for name, size in zip(names, np.bincount(code, book.bytes, len(names)).tolist(), strict=True):
@@ -202,17 +216,20 @@ def _write(
         made.append(deal.DealPart(part, _decided(pieces, number), path, cuts[number] if cuts else None))
     held = np.concatenate([[0], np.cumsum(book.bytes)])[book.starts]
     tasks = [
-        deal.DealTask(tuple(made[at] for at in group), pieces / f"dealt-{group.start:06d}.arrow")
+        deal.DealTask(tuple(made[at] for at in group), pieces / f"dealt-{group.start:06d}-{group.stop:06d}.arrow")
         for group in deal.groups(np.diff(held).tolist())
     ]
-    dealt: list[tuple[Path, list[deal.Hand]]] = []
+    result = beside(context.engine, meanwhile)
+    dealt: list[tuple[Path, list[tuple[deal.Hand, deal.Rows]]]] = []
     with context.progress.task("sort", len(tasks), "groups of parts") as bar:
         for task, hands in zip(tasks, context.engine.map(deal.deal_parts, tasks, lambda _: bar.advance()), strict=True):
             dealt.append((task.out, hands))
-    merges = deal.merge_tasks(dealt, work)
+    # Large ones first: none is to be begun when all others are done.
+    merges = sorted(deal.merge_tasks(dealt, work), key=lambda task: -sizes[task.target])
     with context.progress.task("write", len(merges), "files") as bar:
         for _ in context.engine.map(deal.merge, merges, lambda _: bar.advance()):
             pass
+    return result
 
 
 def _verdict_columns(book: Ledger, rows: range, targets: list[str], counts: dict[str, int]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How rows get from the files they were read in to the files they belong to: dealt out by language, then merged by id.
 
-Every part of the annotated pages, or a few small ones, is dealt into one file, a batch for each hand (language, kept
-or not, range of ids); a language's file then takes its hands range by range. A worker holds a part, or a range.
+Every part of the annotated pages, or a few small ones, is dealt into one file, sorted by hand (language, kept or not,
+range of ids); a language's file then takes its hands range by range. A worker holds a part, or a range.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,17 @@ from openbook.corpus.documents import DOCUMENT_SCHEMA, REJECTED_SCHEMA, parquet_
 
 RANGE_BYTES = 48 << 20
 """Text of a range of ids that is merged at a time, about."""
-GROUP_BYTES = 32 << 20
-"""Text of the parts that are dealt together, about: as much as a part may hold."""
+GROUP_BYTES, LEAST_BYTES, GROUPS = 32 << 20, 2 << 20, 4
+"""Text of the parts that are dealt together, about: as much as a part may hold; less in a small corpus, so that several
+workers have something to do. It follows from the parts alone, so that a killed run goes on with the same groups."""
 READ_ROWS = 512
 HANDS = b"openbook"
-"""Key of a dealt file's metadata: its hands."""
+"""Key of a dealt file's metadata: its hands, and how many rows each has."""
 
 Hand = tuple[str, int]
 """File it goes to (`documents/mt`, `rejected/und`), range of ids."""
+Rows = tuple[int, int]
+"""First row in the dealt file, how many."""
 
 _VERDICTS = {
     "rights": pa.string(),
@@ -67,8 +70,8 @@ class DealTask:
 @dataclass(frozen=True)
 class MergeTask:
     target: str
-    dealt: tuple[tuple[Path, tuple[tuple[int, int], ...]], ...]
-    """File of dealt rows -> (range, batch) of those for this target."""
+    dealt: tuple[tuple[Path, tuple[tuple[int, Rows], ...]], ...]
+    """File of dealt rows -> (range, rows) of those for this target."""
     out: Path
 
 
@@ -83,9 +86,9 @@ def ranges(size: int) -> int:
 def groups(sizes: Sequence[int]) -> list[range]:
     """Neighboring parts that are dealt together: small ones, so that there are few hands; a large one stays alone."""
     found: list[range] = []
-    held = 0
+    held, bound = 0, min(GROUP_BYTES, max(LEAST_BYTES, sum(sizes) // GROUPS))
     for at, size in enumerate(sizes):
-        if found and held + size <= GROUP_BYTES:
+        if found and held + size <= bound:
             found[-1] = range(found[-1].start, at + 1)
             held += size
         else:
@@ -94,12 +97,12 @@ def groups(sizes: Sequence[int]) -> list[range]:
     return found
 
 
-def deal_parts(task: DealTask) -> list[Hand]:
-    """Deal some parts, unless a killed run has; returns the hands in the order of the file's batches."""
+def deal_parts(task: DealTask) -> list[tuple[Hand, Rows]]:
+    """Deal some parts, unless a killed run has; returns the hands in the order of the file's rows."""
     if task.out.exists():
         with pa.memory_map(str(task.out)) as file:
             noted = pa.ipc.open_file(file).schema.metadata[HANDS]
-        return [(target, place) for target, place in orjson.loads(noted)]
+        return [((target, place), (first, size)) for (target, place), (first, size) in orjson.loads(noted)]
     tables: list[pa.Table] = []
     rows: list[Hand] = []
     for part in task.parts:
@@ -109,17 +112,15 @@ def deal_parts(task: DealTask) -> list[Hand]:
     hand_of = np.array([places[hand] for hand in rows], np.int64)
     table = pa.concat_tables(tables).combine_chunks()
     tables.clear()
-    table = table.take(np.argsort(hand_of, kind="stable"))
-    schema = DEALT_SCHEMA.with_metadata({HANDS: orjson.dumps(hands)})
-    # Read once and deleted: lz4 takes a tenth of the time of a Parquet file with a hundred columns and few rows a hand.
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with atomic_path(task.out) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as writer:
-        start = 0
-        for size in np.bincount(hand_of, minlength=len(hands)).tolist():
-            (batch,) = table.slice(start, size).combine_chunks().to_batches()
-            writer.write_batch(batch)
-            start += size
-    return hands
+    table = table.take(np.argsort(hand_of, kind="stable")).combine_chunks()
+    sizes = np.bincount(hand_of, minlength=len(hands))
+    dealt = list(zip(hands, zip((np.cumsum(sizes) - sizes).tolist(), sizes.tolist(), strict=True), strict=True))
+    # Read once and deleted. In one batch and not compressed a hand costs nothing but its rows: they are mapped. As a
+    # batch of its own, with a hundred columns, it costs a millisecond or two.
+    table = table.replace_schema_metadata({HANDS: orjson.dumps(dealt)})
+    with atomic_path(task.out) as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
+        writer.write_table(table)
+    return dealt
 
 
 def _deal(part: DealPart, tables: list[pa.Table], hands: list[Hand]) -> None:
@@ -171,8 +172,8 @@ def merge(task: MergeTask) -> int:
         for place in sorted({place for _, hands in task.dealt for place, _ in hands}):
             pieces = []
             for path, hands in task.dealt:
-                if mine := [group for at, group in hands if at == place]:
-                    pieces += _batches(path, mine)
+                if mine := [rows for at, rows in hands if at == place]:
+                    pieces += _slices(path, mine)
             table = pa.Table.from_batches(pieces).select(schema.names)
             table = table.take(_order(table))
             write_table(writer, table)
@@ -180,10 +181,10 @@ def merge(task: MergeTask) -> int:
     return count
 
 
-def _batches(path: Path, which: Sequence[int]) -> list[pa.RecordBatch]:
+def _slices(path: Path, which: Sequence[Rows]) -> list[pa.RecordBatch]:
     with pa.memory_map(str(path)) as file:
-        reader = pa.ipc.open_file(file)
-        return [reader.get_batch(at) for at in which]
+        batch = pa.ipc.open_file(file).get_batch(0)
+    return [batch.slice(*rows) for rows in which]
 
 
 def _order(table: pa.Table) -> pa.Array:
@@ -192,13 +193,13 @@ def _order(table: pa.Table) -> pa.Array:
     return pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
 
 
-def merge_tasks(dealt: Sequence[tuple[Path, Sequence[Hand]]], folder: Path) -> list[MergeTask]:
+def merge_tasks(dealt: Sequence[tuple[Path, Sequence[tuple[Hand, Rows]]]], folder: Path) -> list[MergeTask]:
     """One for each target, in order of their names."""
-    targets: dict[str, list[tuple[Path, tuple[tuple[int, int], ...]]]] = {}
+    targets: dict[str, list[tuple[Path, tuple[tuple[int, Rows], ...]]]] = {}
     for path, hands in dealt:
-        mine: dict[str, list[tuple[int, int]]] = {}
-        for group, (target, place) in enumerate(hands):
-            mine.setdefault(target, []).append((place, group))
+        mine: dict[str, list[tuple[int, Rows]]] = {}
+        for (target, place), rows in hands:
+            mine.setdefault(target, []).append((place, rows))
         for target, groups in mine.items():
             targets.setdefault(target, []).append((path, tuple(groups)))
     return [MergeTask(target, tuple(targets[target]), folder / f"{target}.parquet") for target in sorted(targets)]

@@ -33,8 +33,8 @@ PARTITION_RECORDS = 2 << 20
 LINES_A_PAGE = 24
 """To guess the number of partitions by."""
 SMALL = 30_000
-"""Pages that are counted in this process, in a second or so: starting workers would take longer."""
-GROUP = 8
+"""Pages that are counted in this process, in a second or so, where starting workers would take longer."""
+GROUP = 4
 """Parts that are spread by one task."""
 CUTS = pa.schema(
     [
@@ -80,7 +80,7 @@ def find(
         return []
     told = [settings.profile, dict(sorted(settings.profiles.items())), wanted.model_dump()]
     named = [[part.name, part.stat().st_size] for part in parts]
-    fresh(folder, orjson.dumps([told, named]) + xxhash.xxh3_128_digest(np.ascontiguousarray(ranks).data))
+    fresh(folder, orjson.dumps([told, named, GROUP]) + xxhash.xxh3_128_digest(np.ascontiguousarray(ranks).data))
     with atomic_path(folder / "ranks.npy") as temporary, temporary.open("wb") as file:
         np.save(file, ranks)
     partitions = 1 << max(0, math.ceil(math.log2(count * LINES_A_PAGE / PARTITION_RECORDS)))
@@ -88,7 +88,7 @@ def find(
         LineTask(folder, number, tuple(parts[at : at + GROUP]), starts[at], settings, partitions)
         for number, at in enumerate(range(0, len(parts), GROUP))
     ]
-    run = engine.map if count >= SMALL else map
+    run = engine.map if count >= SMALL or engine.standing else map
     list(run(spread, groups))
     if not _sum_hosts(folder, len(groups), wanted.pages):
         return []

@@ -6,6 +6,7 @@ The same bytes whatever the stretches and whoever reads them; memory is bounded 
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,11 @@ def build(folder: Path, context: Context, beside: Sequence[Callable[[], None]] =
     merges = {
         name: table.merge_tasks(name, runs, sum(one.entries[name] for one in scanned), rows, pieces) for name in TABLES
     }
-    with context.progress.task("sort the index", sum(map(len, merges.values())), "partitions") as bar:
+    every = [task for todo in merges.values() for task in todo]
+    with context.progress.task("sort the index", len(every), "partitions") as bar:
+        counts = context.engine.map(table.merge, every, lambda _: bar.advance())
         for todo in merges.values():
-            counts = list(context.engine.map(table.merge, todo, lambda _: bar.advance()))
-            table.join(todo, counts, folder / FOLDER)
+            table.join(todo, list(islice(counts, len(todo))), folder / FOLDER)
     told = {
         "format": FORMAT,
         "files": files,
