@@ -12,7 +12,7 @@ from openbook.model import Checkpoint, TransformerConfig
 from openbook.model.attention import blocked_attention, fused_attention
 from openbook.model.checkpoint import write_huggingface
 from openbook.model.config import RopeScaling
-from openbook.model.loss import CHUNK, chunked_cross_entropy
+from openbook.model.loss import CHUNK, TAIL, chunked_cross_entropy
 from openbook.model.transformer import Transformer
 from openbook.train.initial import initial_model
 
@@ -96,6 +96,32 @@ def test_chunked_cross_entropy_equals_torchs_loss_and_gradients(positions: int) 
     torch.testing.assert_close(total, expected)
     torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(each, F.cross_entropy(hidden @ weight.T, targets, reduction="none").detach())
+
+
+@pytest.mark.parametrize(("positions", "counted"), [(700, 500), (1536, 1149), (300, 0)])
+def test_positions_left_out_enter_no_product_of_the_head(positions: int, counted: int) -> None:
+    draw = torch.Generator().manual_seed(positions)
+    hidden = torch.randn(positions, 32, generator=draw, requires_grad=True)
+    weight = torch.randn(500, 32, generator=draw, requires_grad=True)
+    targets = torch.randint(0, 500, (positions,), generator=draw)
+    targets[torch.randperm(positions, generator=draw)[counted:]] = -100
+    entered = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            if func is torch.ops.aten.mm.default and args[0].shape[1] == 32:  # logits: [positions, D] x [D, V]
+                entered.append(args[0].shape[0])
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
+        total, each = chunked_cross_entropy(hidden, weight, targets, max(1, counted), torch.float32)
+    assert counted <= sum(entered) < counted + TAIL
+    assert set(entered) <= {CHUNK, TAIL}
+    got = torch.autograd.grad(total, (hidden, weight))
+    losses = F.cross_entropy(hidden @ weight.T, targets, reduction="none")
+    wanted = torch.autograd.grad(losses.sum() / max(1, counted), (hidden, weight))
+    torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(each, losses.detach())
 
 
 def test_training_never_holds_the_logits_of_the_whole_batch() -> None:

@@ -14,6 +14,9 @@ from openbook.model.config import IGNORED
 
 CHUNK = 512
 """Positions at once: 512 x 32,768 logits in bf16 are 32 MiB. Fewer add up the head's gradient more often."""
+TAIL = 128
+"""Positions that count are taken in whole chunks, those left over in pieces of this: two shapes to compile, however
+many positions count in a step."""
 
 
 def softmax_body(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -49,6 +52,29 @@ class LossBody:
         return LossBody(torch.compile(softmax_body, dynamic=False), torch.compile(add_up, dynamic=False))
 
 
+def counting(targets: Tensor) -> Tensor | None:
+    """Places of the targets [N] that count, filled up with places of others to a multiple of TAIL; None where that
+    saves nothing. Only these enter the products of the head: a quarter fewer under the Goldfish loss.
+
+    A graphics processor would have to be waited for to know how many they are, so there all enter.
+    """
+    if targets.device.type != "cpu":
+        return None
+    counts = targets != IGNORED
+    needed = -(-int(counts.sum()) // TAIL) * TAIL
+    return torch.argsort(~counts, stable=True)[:needed] if needed < targets.numel() else None
+
+
+def chunks(positions: int, tail: int) -> list[slice]:
+    """All positions in whole chunks, those left over in pieces of `tail`."""
+    whole = positions // CHUNK * CHUNK
+    starts = [
+        *((start, CHUNK) for start in range(0, whole, CHUNK)),
+        *((at, tail) for at in range(whole, positions, tail)),
+    ]
+    return [slice(start, start + size) for start, size in starts]
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -61,11 +87,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         body: LossBody,
     ) -> tuple[Tensor, Tensor]:
         wide = weight.to(dtype)  # [V, D]
+        every, counted = hidden, counting(targets)
+        if counted is not None:
+            hidden, targets = hidden[counted], targets[counted]
         losses = torch.empty(hidden.shape[0], dtype=torch.float32, device=hidden.device)
         hidden_gradient = torch.empty_like(hidden)
         weight_gradient = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
-        for start in range(0, hidden.shape[0], CHUNK):
-            part = slice(start, start + CHUNK)
+        for part in chunks(hidden.shape[0], CHUNK if counted is None else TAIL):
             inputs = hidden[part].to(dtype)
             losses[part], gradient, at_target, divisor = body.softmax(inputs @ wide.T, targets[part])
             # Not scatter_, which copies the whole chunk twice.
@@ -75,6 +103,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             shares = (divisor / count)[:, None]
             torch.mul(gradient @ wide, shares, out=hidden_gradient[part])
             body.add_up(weight_gradient, gradient.T @ (inputs * shares).to(dtype))
+        if counted is not None:
+            losses = torch.zeros(every.shape[0], device=every.device).index_copy_(0, counted, losses)
+            hidden_gradient = torch.zeros_like(every).index_copy_(0, counted, hidden_gradient)
         ctx.save_for_backward(hidden_gradient, weight_gradient)
         ctx.mark_non_differentiable(losses)
         return fixed_sum(losses) / count, losses

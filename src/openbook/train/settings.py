@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from openbook.train.canaries import CanarySettings
 from openbook.train.goldfish import Goldfish
 
-VERSION = 3
+VERSION = 4
 """Raised when the same settings would give other weights."""
 DEFAULT_STEPS = 700
 COLDEST = 0.05
