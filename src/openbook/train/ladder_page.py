@@ -60,8 +60,8 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
     )
     page.section(
         "Languages",
-        "Each language has a law of its own, and a figure of its own at the predicted size. A language with little text "
-        "is read more often by larger runs, and then falls less than its law says.",
+        "Each language has a law of its own, and a figure of its own at the predicted size. A language with little "
+        "text is read more often by larger runs, and then falls less than its law says.",
     )
     codes = list(wanted.languages)
     page.line(
