@@ -173,6 +173,35 @@ class Report:
         values |= {"x": x, "y": y, "note": note}
         self.parts.append(_render("line.html.jinja", **values, wide=wide, tall=tall))
 
+    def multiples(
+        self,
+        items: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
+        behind: Sequence[tuple[float, float]],
+        x: str,
+        y: str,
+        note: str = "",
+    ) -> None:
+        """Small line charts on one scale: (label, figure, points) of each; `behind` is drawn in all of them.
+
+        What the first tenth of the range of x has above all that follows is cut, so that the rest can be told apart.
+        """
+        every = [point for line in (*(points for _, _, points in items), behind) for point in line]
+        if not every:
+            return
+        left, right = min(a for a, _ in every), max(a for a, _ in every)
+        later = [b for a, b in every if a >= left + (right - left) / 10]
+        low, high = min(later), max(later)
+        wide, tall = 160.0, 64.0
+
+        def path(line: Sequence[tuple[float, float]]) -> str:
+            across, up = (wide - 4) / ((right - left) or 1), (tall - 6) / ((high - low) or 1)
+            return " ".join(f"{2 + (a - left) * across:.1f},{tall - 3 - (b - low) * up:.1f}" for a, b in line)
+
+        charts = [(label, figure, path(points)) for label, figure, points in items]
+        scale = f"All on one scale: {x} {left:,.0f} to {right:,.0f}, {y} {low:.2f} to {high:.2f}."
+        values = {"charts": charts, "behind": path(behind), "wide": int(wide), "tall": int(tall)}
+        self.parts.append(_render("multiples.html.jinja", **values, note=f"{note} {scale}".strip()))
+
     def samples(self, items: Sequence[tuple[str, str]], note: str = "") -> None:
         """Texts to unfold: (summary, text)."""
         self.parts.append(_render("samples.html.jinja", items=items, note=note))

@@ -78,6 +78,9 @@ def write_folder(folder: Path, said: dict[str, Any]) -> Path:
     write(folder / "reports/memorization.json", memory)
     told_apart = {"n": 400, "accuracy": 0.71, "low": 0.664, "high": 0.752}
     write(folder / "reports/pairs.json", {"languages": {CODES[0]: {"all": told_apart, "phenomena": {}}}})
+    read = {"tokens": 900, "rows": 80, "times": 8.0, "asked": 40.0, "limit": 8.0, "capped": True}
+    readings = [{"name": f"{CODES[0]}/wiki", "language": CODES[0], **read}]
+    write(folder / "reports/repeats.json", {"readings": readings, "repeated": 1, "capped": 1})
     lost = {"value": 0.004, "low": 0.003, "high": 0.005}
     summary = {
         "mean": lost,

@@ -289,6 +289,15 @@ def test_minimal_pairs_stand_in_the_model_card(told: Path) -> None:
     ]
 
 
+def test_what_was_read_how_often_and_what_a_limit_held_stands_in_the_model_card(told: Path) -> None:
+    tree = json.loads((told / "documents/model-card.json").read_bytes())
+    table = next(one for section in tree["sections"] for one in section["tables"] if one["key"] == "readings")
+    assert table["rows"][0][0]["value"].endswith(f"({CODES[0]}/wiki)")
+    assert [cell["value"] for cell in table["rows"][0][1:]] == [900, 8.0, 40.0, 8.0, True]
+    assert table["rows"][0][2]["anchors"] == ["reports/repeats.json#/readings/0/times"]
+    assert "held at the limit" in (told / "README.md").read_text()
+
+
 def test_memorization_stands_in_the_model_card_with_every_prefix_and_the_canaries(told: Path) -> None:
     tree = json.loads((told / "documents/model-card.json").read_bytes())
     tables = {one["key"]: one["rows"] for section in tree["sections"] for one in section["tables"]}

@@ -46,11 +46,16 @@ def ladder(
         typer.echo(f"depth {rung.depth:<3} {rung.parameters:>14,} weights  {rung.mean:.4f} bits per byte")
     wanted = found.prediction
     typer.echo(
-        f"predicted {wanted.parameters:>12,} weights  {wanted.value:.4f} "
-        f"({wanted.low:.4f} to {wanted.high:.4f}, {found.confidence:.0%})"
+        f"predicted {wanted.parameters:>12,} weights  {wanted.value:.4f} bits per byte "
+        f"({wanted.low:.4f} to {wanted.high:.4f}, {found.confidence:.0%} interval of the law; one run scatters more)"
+    )
+    law, (low, high) = found.over_parameters.law, found.over_parameters.exponents(found.confidence)
+    typer.echo(
+        f"the law: {law.floor:.3f} + {law.scale:.4g} x weights^-{law.exponent:.3f} (exponent {low:.2f} to {high:.2f}); "
+        f"runs lie {found.over_parameters.scatter:.1%} off it"
     )
     for warning in found.warnings:
-        typer.echo(warning)
+        typer.echo(f"Beware: {warning}")
     typer.echo(f"The curves: {runs / loaded.name / FOLDER / PAGE}")
 
 

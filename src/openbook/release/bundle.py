@@ -29,6 +29,7 @@ TABLES = {
     ("corpus", "index.json"): "corpus/index.json",
     ("tokenizer", "report.json"): "reports/tokenizer.json",
     ("evaluation", "pairs.json"): "reports/pairs.json",
+    ("model", "repeats.json"): "reports/repeats.json",
     ("sources", "packages.json"): "sources/packages.json",
     ("sources", "files.jsonl"): "sources/files.jsonl",
     ("sources", "origins.json"): "sources/origins.json",

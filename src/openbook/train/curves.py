@@ -8,6 +8,7 @@ from typing import Any
 from openbook.books.store import work_folder
 from openbook.errors import OpenbookError
 from openbook.model.checkpoint import read_rows
+from openbook.train.course import courses, ends, slowest
 
 FIGURES = {"loss": "loss", "grad_norm": "gradient", "lr": "rate", "tokens": "tokens", "kept": "kept"}
 """Key of a line of the log -> name of the curve."""
@@ -27,12 +28,22 @@ class Curves:
     def summary(self) -> dict[str, Any]:
         last = self.rows[-1]
         jumps = [{"step": row["step"], **row["spike"]} for row in self.jumps]
-        return {"steps": len(self.rows), "loss": last["loss"], "tokens": last["tokens"], "jumps": jumps}
+        languages = {one.code: round(one.end, 4) for one in courses(self.rows)}
+        return {
+            "steps": len(self.rows),
+            "loss": last["loss"],
+            "tokens": last["tokens"],
+            "languages": languages,
+            "jumps": jumps,
+        }
 
     def sentence(self) -> str:
         last = self.rows[-1]
         loss = "not finite" if last["loss"] is None else f"{last['loss']:.3f}"
         lines = [f"{len(self.rows):,} steps, {last['tokens']:,} tokens, loss {loss}; curves: {self.page}"]
+        found = courses(self.rows)
+        lines += [f"by language, nats per token: {ends(found)}"] if found else []
+        lines += [slowest(found)] if slowest(found) else []
         lines += [f"step {row['step']}: {row['spike']['why']} ({row['spike']['action']})" for row in self.jumps]
         return "\n".join(lines)
 

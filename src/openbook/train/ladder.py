@@ -7,7 +7,6 @@ grow with the weights, so that one variable, weights or compute, stands for both
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from openbook.books.chance import generator
 from openbook.errors import OpenbookError
 from openbook.model.family import DEEPEST
+from openbook.train.doubts import ENOUGH, USUAL_EXPONENT, about_the_law, about_the_runs
 
 DELTA = 1e-3
 """Where the Huber loss on the logarithms turns from square to straight, as in Hoffmann et al. 2022."""
-USUAL_EXPONENT = 0.34
-"""Of the weights in Hoffmann et al. 2022; taken where there are too few rungs to tell the exponent."""
 EXPONENTS = np.geomspace(0.02, 2.0, 61)
-ENOUGH, COMFORTABLE = 4, 5
-"""Rungs that the three numbers of the law can be told from at all, and with something left to judge the fit by."""
-FAR = 10.0
-"""A prediction at more than so many times the largest rung is called far."""
 RESAMPLES = 300
 ROUNDS = 10
 """Of reweighting."""
@@ -236,8 +230,11 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: _kept(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def predict(rungs: Sequence[Rung], parameters: int, flops: float, confidence: float) -> Ladder:
-    """The law through the rungs and what it says of a model of so many weights, trained with so much compute.
+def predict(
+    rungs: Sequence[Rung], parameters: int, flops: float, confidence: float, tokens: int | None = None
+) -> Ladder:
+    """The law through the rungs and what it says of a model of so many weights, trained with so much compute, or with
+    so many tokens, where it is said.
 
     Languages that some rung has no figure for are left out. Raises OpenbookError for fewer than two sizes.
     """
@@ -266,24 +263,5 @@ def predict(rungs: Sequence[Rung], parameters: int, flops: float, confidence: fl
         for code in sorted(shared)
     }
     prediction = Prediction(parameters, flops, by_size.law(parameters), low, high, languages)
-    return Ladder(tuple(rungs), by_size, by_flops, prediction, tuple(_warnings(rungs, means, parameters)), confidence)
-
-
-def _warnings(rungs: Sequence[Rung], means: Sequence[float], parameters: int) -> list[str]:
-    found = []
-    if len(rungs) < ENOUGH:
-        found.append(
-            f"{len(rungs)} rungs are too few to tell the exponent: that of Hoffmann et al. 2022, {USUAL_EXPONENT}, was "
-            "taken, and nothing here says whether it holds. Give four depths at least, better six."
-        )
-    elif len(rungs) < COMFORTABLE:
-        found.append(
-            f"{len(rungs)} rungs for three numbers leave one to judge the fit by: take the interval for a lower bound."
-        )
-    if parameters > FAR * rungs[-1].parameters:
-        found.append(
-            f"The prediction is for {parameters / rungs[-1].parameters:.0f} times the weights of the largest rung."
-        )
-    if any(after >= before for before, after in pairwise(means)):
-        found.append("A larger rung was not better than a smaller one: the rungs are noisy, or trained too briefly.")
-    return found
+    warnings = [*about_the_runs(rungs, means, parameters, tokens), *about_the_law(rungs, means, by_size, confidence)]
+    return Ladder(tuple(rungs), by_size, by_flops, prediction, tuple(warnings), confidence)

@@ -28,7 +28,8 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
             "predicted bits per byte": f"{wanted.value:.3f}",
             f"interval, {ladder.confidence:.0%}": f"{wanted.low:.3f} to {wanted.high:.3f}",
             "exponent over weights": f"{ladder.over_parameters.law.exponent:.3f} ({low:.2f} to {high:.2f})",
-            "floor": f"{ladder.over_parameters.law.floor:.3f}",
+            "floor": f"{ladder.over_parameters.law.floor:.3f}" if ladder.over_parameters.law.floor else "not told",
+            "runs lie off the law by": f"{ladder.over_parameters.scatter:.1%}",
         }
     )
     if ladder.warnings:
@@ -59,8 +60,8 @@ def write_page(path: Path, name: str, ladder: Ladder) -> None:
     )
     page.section(
         "Languages",
-        "Each language has a law of its own, and a figure of its own at the predicted size. Languages with little text "
-        "fall less: they are read again and again.",
+        "Each language has a law of its own, and a figure of its own at the predicted size. A language with little "
+        "text is read more often by larger runs, and then falls less than its law says.",
     )
     codes = list(wanted.languages)
     page.line(

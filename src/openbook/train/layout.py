@@ -49,10 +49,18 @@ class Layout:
         }
         self.block = lru_cache(maxsize=8)(self._block)
         self.stages: list[_StageRows] = []
+        self.asked = dict.fromkeys(self.names, 0.0)
+        """Rows that the weights alone would give, were there no cap on repetition."""
+        self.capped: set[str] = set()
+        """Names of those that a cap held, in some stage."""
         self._lay_out(settings.stages or (Stage(start=0.0, temperature=settings.temperature),))
         end = self.stages[-1]
         self.draws = {name: end.drawn[name] + self._drawn_in(end, end.last, name) for name in self.names}
         """How often each cell is drawn in the whole run."""
+
+    def limit(self, name: str) -> float:
+        """How often a language, or a part of one, may be read at most."""
+        return self.settings.source_epochs.get(self.cells[name].source or "", self.settings.epochs)
 
     def at(self, place: int) -> tuple[str, int]:
         """The cell in a row of the run (from 0), and which of its draws this is (from 0)."""
@@ -87,12 +95,14 @@ class Layout:
             if rows == 0:
                 continue
             caps = {}
-            for name, cell in self.cells.items():
+            for name in self.names:
                 whole = sum(part[name] for part in wanted)
-                epochs = self.settings.source_epochs.get(cell.source or "", self.settings.epochs)
-                caps[name] = epochs * self.sequences[name] * wanted[at][name] / whole if whole else 0.0
+                caps[name] = self.limit(name) * self.sequences[name] * wanted[at][name] / whole if whole else 0.0
+                self.asked[name] += wanted[at][name]
             size = min(rows, BLOCK_ROWS)
-            counts = quotas(self._shares(wishes[at], caps, rows), size, rows == size)
+            given = self._shares(wishes[at], caps, rows)
+            self.capped |= {name for name, most in caps.items() if 0 < most * (1 - 1e-9) <= given[name]}
+            counts = quotas(given, size, rows == size)
             laid = _StageRows(len(self.stages), bounds[at], bounds[at + 1], size, counts, drawn)
             self.stages.append(laid)
             drawn = {code: drawn[code] + self._drawn_in(laid, laid.last, code) for code in drawn}

@@ -10,7 +10,7 @@ from typing import Any
 from openbook.books.store import remove_leftovers, sync, write_bytes
 from openbook.model.config import TransformerConfig
 from openbook.progress import Bar, Progress
-from openbook.train import state
+from openbook.train import repeats, state
 from openbook.train.arithmetic import Arithmetic
 from openbook.train.beginning import Beginning
 from openbook.train.report import report
@@ -116,6 +116,7 @@ class Loop:
         started = time.monotonic()
         end = self.settings.total_steps if self.stop_at is None else min(self.settings.total_steps, self.stop_at)
         if self.stepper.processes.first and done < end:
+            self.progress.say(repeats.sentence(self.stepper.batches.order))
             self.progress.say(f"The curves of this run are in {self.work / PAGE}; the page refreshes itself.")
         with self.progress.task("training", self.settings.total_steps, "steps") as bar:
             while done < end:

@@ -7,7 +7,9 @@ from typing import Any
 from openbook.languages import LANGUAGES
 from openbook.model.config import TransformerConfig
 from openbook.report import Report
+from openbook.train.course import NAMED, Course, courses, ends, overall, slowest
 from openbook.train.order import Order
+from openbook.train.repeats import readings, sentence
 from openbook.train.settings import TrainSettings
 
 REFRESH_SECONDS = 15
@@ -42,33 +44,9 @@ def report(
     page.section("Gradient", f"Length before clipping at {settings.clip:g}.")
     page.line({"gradient": points(log, "grad_norm")}, "step", "length")
     _jumps(page, log)
-    page.section(
-        "Languages",
-        "Loss: mean over the last fifth of the run's steps with that language. It compares with other runs on the same "
-        "tokenizer, not with other languages, whose tokens hold other amounts of text: for that see the evaluation.",
-    )
-    rows = []
-    for name in order.names:
-        code = order.cells[name].language
-        seen = [float(row["languages"][code]) for row in log if row["languages"].get(code) is not None]
-        last = seen[-max(1, len(seen) // 5) :]
-        shown = LANGUAGES[code].name if code in LANGUAGES else code
-        rows.append(
-            (
-                name,
-                shown,
-                order.tokens[name],
-                order.draws[name],
-                round(order.epochs[name], 3),
-                sum(last) / len(last) if last else None,
-            )
-        )
-    page.table(
-        ["code", "language", "tokens", "rows drawn", "times read", "loss"],
-        rows,
-        "Times read: how often the language's whole text was seen; 0.5 is half of it, 4 is all of it four times. Where "
-        "the mixture tells sources or quality apart, each part has its row; the loss is the language's.",
-    )
+    found = courses(log)
+    _courses(page, log, found)
+    _languages(page, order, {one.code: one.end for one in found})
     _canaries(page, order)
     return page
 
@@ -82,6 +60,59 @@ def _loss_note(log: Sequence[Mapping[str, Any]], settings: TrainSettings) -> str
             f"{settings.goldfish.h} before it; {kept:.1%} of the tokens counted, and the mean is over them."
         )
     return note
+
+
+def _courses(page: Report, log: Sequence[Mapping[str, Any]], found: Sequence[Course]) -> None:
+    """The curve of every language: those at the ends in one chart, and each in a small one."""
+    if not found:
+        return
+    told = [text[:1].upper() + text[1:] + "." for text in (ends(found), slowest(found)) if text]
+    page.section(
+        "Loss by language",
+        " ".join(told) + " Nats per token: a language compares with its own past, and with other runs on the same "
+        "tokenizer, not with other languages, whose tokens hold other amounts of text: for that see the evaluation.",
+    )
+    whole = overall(log)
+    outer = [*found[:NAMED], *found[NAMED:][-NAMED:]]
+    page.line(
+        {f"{one.name} ({one.code})": one.points for one in outer} | {"all languages": whole},
+        "step",
+        "nats per token",
+        "Highest and lowest at the end." if len(found) > 2 * NAMED else "",
+    )
+    page.multiples(
+        [(f"{one.name} ({one.code})", f"{one.end:.2f}", one.points) for one in found],
+        whole,
+        "step",
+        "nats per token",
+        "Highest at the end first; the figure is the mean over the last fifth of the steps with that language, the "
+        "grey line the whole batch. Each point is the mean of several steps.",
+    )
+
+
+def _languages(page: Report, order: Order, ended: Mapping[str, float]) -> None:
+    """How much of each language, or part of one, was read, and how often."""
+    page.section("Languages", sentence(order))
+    page.table(
+        ["code", "language", "tokens", "rows drawn", "times read", "its weight asks", "limit", "held", "loss"],
+        [
+            (
+                one.name,
+                LANGUAGES[one.language].name if one.language in LANGUAGES else one.language,
+                one.tokens,
+                one.rows,
+                round(one.times, 3),
+                round(one.asked, 3),
+                one.limit,
+                "at the limit" if one.capped else "",
+                ended.get(one.language),
+            )
+            for one in readings(order)
+        ],
+        "Times read: how often the language's whole text is seen in the whole run; 0.5 is half of it, 4 is all of it "
+        "four times. Where the mixture tells sources or quality apart, each part has its row; the loss is the "
+        "language's, over the last fifth of the steps with it.",
+    )
 
 
 def _jumps(page: Report, log: Sequence[Mapping[str, Any]]) -> None:

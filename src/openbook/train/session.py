@@ -21,7 +21,7 @@ from openbook.model.settings import ModelSettings
 from openbook.model.threads import torch_threads
 from openbook.model.transformer import Transformer
 from openbook.tokenizer.extension import Extension
-from openbook.train import arithmetic, distributed, memory, state
+from openbook.train import arithmetic, distributed, memory, repeats, state
 from openbook.train.batches import Batches, TokenSource
 from openbook.train.initial import check_start, continued_config, continued_model, initial_model
 from openbook.train.loop import PAGE, Loop
@@ -174,6 +174,8 @@ def finish(loop: Loop, prepared: float, threads: int) -> Outcome:
     settings, config, order = loop.settings, loop.config, loop.stepper.batches.order
     last = f"checkpoints/{state.folder_name(settings.total_steps)}"
     write_json(loop.work / "final.json", {"checkpoint": last})
+    told = repeats.content(order)
+    write_json(loop.work / repeats.FILE, told)
     log = FinalModel.open(loop.work).log()
     report(log, config, settings, order).write(loop.work / PAGE)
     tokens = loop.steps_run * settings.batch_rows * settings.sequence
@@ -184,6 +186,8 @@ def finish(loop: Loop, prepared: float, threads: int) -> Outcome:
             "tokens": log[-1]["tokens"],
             "weights": config.parameters,
             "loss": round(tail_mean(log), 4),
+            "repeated": told["repeated"],
+            "capped": told["capped"],
         },
         measures={
             "tokens_per_second": round(speed, 1),

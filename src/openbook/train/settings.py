@@ -9,7 +9,7 @@ from openbook.train.canaries import CanarySettings
 from openbook.train.goldfish import Goldfish
 
 VERSION = 4
-"""Raised when the same settings would give other weights."""
+"""Raised when the same settings would give other weights, or other files beside them."""
 DEFAULT_STEPS = 700
 COLDEST = 0.05
 """Least temperature: 1 / 0.05 as an exponent of a corpus' tokens still is a number, and one language has everything

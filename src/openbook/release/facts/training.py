@@ -1,10 +1,11 @@
 """What the model is, how it was trained, on what, by which code, and what that took in time, operations and energy."""
 
+from openbook.languages import LANGUAGES
 from openbook.model import TransformerConfig
 from openbook.release.fact import Books, Fact, Table, anchor, derived, sentence
 
 CONFIG, MODEL, EXPORT = "model/config.json", "records/model.json", "records/export.json"
-SAID = "said.json"
+SAID, REPEATS = "said.json", "reports/repeats.json"
 BANDS = ((5e8, "1–500 M"), (5e9, "500 M–5 B"), (15e9, "5–15 B"), (50e9, "15–50 B"), (100e9, "50–100 B"),
          (500e9, "100–500 B"), (1e12, "500 B–1 T"), (float("inf"), "> 1 T"))  # fmt: skip
 """Bands of the Model Documentation Form for the number of parameters."""
@@ -19,6 +20,7 @@ def add(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
     _surroundings(books, facts, tables)
     _operations(books, facts)
     _energy(books, facts)
+    tables["readings"] = _readings(books)
 
 
 def _model(books: Books, facts: dict[str, Fact]) -> None:
@@ -56,6 +58,17 @@ def _settings(books: Books, facts: dict[str, Fact]) -> None:
         "training_design", tokens=facts["tokens_seen"], steps=facts["steps"], optimizer=facts["optimizer"],
         sequence=facts["sequence"], rows=facts["batch_rows"], temperature=facts["temperature"],
     )  # fmt: skip
+
+
+def _readings(books: Books) -> Table:
+    """How often each language, or part of one, was read, the most read first; no rows for models of older programs."""
+    rows = []
+    for at, one in enumerate(books.get(REPEATS, "readings") or []):
+        code, own = one["language"], ("readings", at)
+        name = f"{LANGUAGES[code].own_name} ({one['name']})" if code in LANGUAGES else one["name"]
+        cells = [books.fact(REPEATS, *own, key) for key in ("tokens", "times", "asked", "limit", "capped")]
+        rows.append((Fact(name, (anchor(REPEATS, *own, "name"),), "the language's name"), *cells))
+    return Table(("language", "tokens", "times_read", "times_asked", "times_limit", "at_limit"), tuple(rows))
 
 
 def _surroundings(books: Books, facts: dict[str, Fact], tables: dict[str, Table]) -> None:
