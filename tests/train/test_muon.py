@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from openbook.train import TrainSettings
-from openbook.train.muon import Muon, orthogonalize
+from openbook.train.muon import STEPS, A, B, C, Muon, orthogonalize
 from openbook.train.optimizer import Optimizer, schedule, squares
 from openbook.train.processes import Processes
 
@@ -21,6 +21,21 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     exact = left @ right
     cosine = (orthogonalize(matrices).float() * exact).sum() / exact.norm() / orthogonalize(matrices).float().norm()
     assert cosine > 0.95
+
+
+def test_two_quintics_at_once_are_as_near_the_exact_ones_as_one_by_one() -> None:
+    draw = torch.Generator().manual_seed(2)
+    low = torch.randn(3, 64, 8, generator=draw) @ torch.randn(3, 8, 176, generator=draw)
+    exact = low + 0.05 * torch.randn(3, 64, 176, generator=draw)
+    exact = (exact / exact.norm(dim=(1, 2), keepdim=True)).double()
+    plain = exact.to(torch.bfloat16)
+    found = orthogonalize(exact.float())
+    for _ in range(STEPS):
+        gram = exact @ exact.mT
+        exact = A * exact + (B * gram + C * gram @ gram) @ exact
+        gram = plain @ plain.mT
+        plain = torch.baddbmm(plain, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), plain, beta=A)
+    assert (found.double() - exact).norm() < 1.1 * (plain.double() - exact).norm()
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (96, 32)])
