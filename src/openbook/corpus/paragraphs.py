@@ -32,7 +32,7 @@ WINDOW = 40
 """Characters of each window between them: few, as each costs time."""
 CHECKED = 240
 """Characters at the same place that are looked at where so few seem to be in another language."""
-SPACING = 1000
+SPACING = 700
 """Characters of a text for each window, at least one."""
 MOST_WINDOWS = 9
 """Longer texts have wider spaces: a tenth of the text."""
@@ -88,7 +88,7 @@ def mixture(text: str, found: Identified, who: Identifier) -> Mixture:
 
 
 def _read_of(piece: Sequence[str]) -> str:
-    """What is looked at of a piece: from its longest line on, as a short one before it may belong to what went before."""
+    """What is looked at of a piece: from its longest line on: a short one may belong to what is before."""
     if len(piece) == 1:
         return piece[0][:PIECE_READ]
     first = max(range(len(piece)), key=lambda at: len(piece[at]))
