@@ -33,7 +33,7 @@ def note_key_id(name: str, public: bytes) -> bytes:
 
 
 def good_key_name(name: str) -> bool:
-    """Whether a key may be called so (C2SP signed-note): not empty, no plus signs, white space, control characters."""
+    """Whether a key may be called so (C2SP signed-note): not empty, no plus sign, space or control character."""
     return bool(name) and "+" not in name and not any(one.isspace() or one < " " for one in name)
 
 

@@ -111,7 +111,7 @@ def measure(texts: LanguageTexts, original: Original, files: tuple[Made, ...], s
 
 
 def check_row(reader: Reader, texts: Sequence[Sequence[int]], most: int) -> list[int]:
-    """Tokens of the texts, one after another, the start token first: as many as fit into `most` and the context."""
+    """The texts, one after another, as tokens, the start token first: as many as fit into `most` and the context."""
     row, room = [reader.start], min(most, reader.context)
     for ids in texts:
         if len(row) >= room:
