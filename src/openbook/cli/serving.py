@@ -87,7 +87,7 @@ def serve(
 
 
 @app.command()
-def key(name: Annotated[str, typer.Argument(help="Whose key it is; stands in the audit log.")]) -> None:
+def key(name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is; stands in the audit log.")]) -> None:
     """Make an API key: the key itself on standard error, once; what to add to the key file on standard output."""
     from openbook.serve.keys import new_key
 
