@@ -12,7 +12,6 @@ import typer
 from openbook.cli.app import app
 from openbook.errors import OpenbookError
 
-
 _PATHS = {
     errno.ENOENT: "it is not there, or a folder above it is not; look at the path",
     errno.ENOTDIR: "a file stands where a folder is needed; take another path, or move the file away",

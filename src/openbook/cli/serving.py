@@ -112,7 +112,9 @@ def detect(
     try:
         content = sys.stdin.read() if str(text) == "-" else text.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as trouble:
-        raise OpenbookError(f"{text} cannot be read as a text: {trouble}.") from None
+        raise OpenbookError(
+            f"{text} cannot be read as a text: {getattr(trouble, 'strerror', None) or trouble}."
+        ) from None
     found = detect_text(content, tokenizer, Watermark.read(key, share))
     typer.echo(f"{found.green} of {found.places} different pairs of tokens are green; {share:.0%} would be by chance.")
     typer.echo(f"z = {found.z_score:.2f}; without the mark a text is so green with probability {found.p_value:.2g}.")
