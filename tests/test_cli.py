@@ -7,6 +7,13 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
+from openbook.books.record import read_record
+from openbook.errors import OpenbookError
+from openbook.progress import Progress
+from openbook.release.sealed import read_leaves
+from openbook.tokenizer.extend import digest
 from tests.end_to_end.conftest import openbook
 
 
@@ -42,3 +49,40 @@ def test_misuse_is_answered_with_two(tmp_path: Path) -> None:
         assert result.returncode == 2, arguments
         assert result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_a_path_that_cannot_be_used_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(
+        'name = "tiny"\nlanguages = ["mt"]\n[train]\nsteps = 1\n'
+        '[[sources]]\nname = "a"\nkind = "jsonl"\npaths = ["a.jsonl"]\n'
+    )
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n')
+    for option in ("--runs", "--cache"):
+        result = openbook("run", recipe, option, "tiny.toml", folder=tmp_path)
+        assert result.returncode == 2, result.stderr
+        assert "tiny.toml" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_help_keeps_the_names_of_tables_of_the_recipe(tmp_path: Path) -> None:
+    assert "[engine]" in openbook("run", "--help", folder=tmp_path, COLUMNS="200").stdout
+    assert "[release]" in openbook("release", "--help", folder=tmp_path, COLUMNS="200").stdout
+
+
+def test_a_step_that_was_not_made_yet_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(OpenbookError, match=r"'model' has not been made there; `openbook run RECIPE` makes it"):
+        read_record(tmp_path / "model")
+
+
+def test_a_name_of_a_hub_and_a_release_without_sealed_documents_are_said_as_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(OpenbookError, match=r"no folder .*SmolLM2-135M.*not fetched by the name that a hub gives them"):
+        digest(tmp_path / "HuggingFaceTB/SmolLM2-135M")
+    with pytest.raises(OpenbookError, match="holds no sealed documents"):
+        read_leaves(tmp_path)
+
+
+def test_a_log_names_what_is_waited_for_before_the_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("lines").task("compiling the model", None) as bar:
+        bar.update(note="a minute or more the first time")
+        assert capsys.readouterr().err == "  compiling the model  note a minute or more the first time\n"

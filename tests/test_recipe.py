@@ -54,7 +54,7 @@ def test_a_good_recipe_loads_and_its_seed_reaches_every_stage(tmp_path: Path) ->
         ("steps = 10", 'steps = "many"', ["line 18", "train.steps", "integer", "'many'"]),
         ('paths = ["text.jsonl"]', 'path = ["text.jsonl"]', ["line 13", "'sources.2.path'", "Did you mean 'paths'?"]),
         ('kind = "warc"', 'kind = "wark"', ["small.toml, line", "wark", "debian"]),
-        ('"mt", "ga"', '"mt", "gaeilge"', ["line 3", "no language 'gaeilge'", "The codes are"]),
+        ('"mt", "ga"', '"mt", "gaeilge"', ["line 3", "no language 'gaeilge'", "the codes are"]),
         ('"mt", "ga"', '"mt", "mt"', ["mt stands there twice"]),
         ("seed = 7", "seed = -7", ["line 2", "seed", "greater than or equal to 0"]),
         ('name = "ready"', 'name = "crawl"', ["two are named 'crawl'"]),

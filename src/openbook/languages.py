@@ -95,5 +95,9 @@ def language(code: str) -> Language:
     near = [ALIASES[code]] if code in ALIASES else []
     near += [names[name] for name in difflib.get_close_matches(code.lower(), names, 2, 0.7)]
     near += difflib.get_close_matches(code, LANGUAGES, 2, 0.6)
-    hint = f"did you mean {' or '.join(repr(one) for one in dict.fromkeys(near) if one in LANGUAGES)}? " if near else ""
-    raise OpenbookError(f"no language {code!r} in the table: {hint}The codes are {', '.join(sorted(LANGUAGES))}.")
+    hint = (
+        f"did you mean {' or '.join(repr(one) for one in dict.fromkeys(near) if one in LANGUAGES)}? The"
+        if near
+        else "the"
+    )
+    raise OpenbookError(f"no language {code!r} in the table: {hint} codes are {', '.join(sorted(LANGUAGES))}.")

@@ -44,8 +44,8 @@ class Bar:
         if self.progress.rich and self.rich_task is not None:
             shown = "  ".join(f"{name} {value}" for name, value in self.fields.items())
             self.progress.rich.update(self.rich_task, completed=self.completed, fields=shown)
-        elif time.monotonic() - self.printed >= LINE_SECONDS:
-            self.print_line()
+        elif "note" in fields or time.monotonic() - self.printed >= LINE_SECONDS:
+            self.print_line()  # a note says what is to be waited for, so it comes before the waiting
 
     def print_line(self, state: str = "running") -> None:
         self.printed = time.monotonic()
@@ -105,7 +105,10 @@ class Progress:
             if bar.total and bar.completed and state == "running":
                 left = f", {seconds * (bar.total / bar.completed - 1):.0f} s left"
             fields = "".join(f"  {name} {value}" for name, value in bar.fields.items())
-            text = f"  {bar.label}: {bar.completed:,.0f}{of} {bar.unit} in {seconds:.0f} s{left}{fields}"
+            count = f": {bar.completed:,.0f}{of} {bar.unit}" if bar.total or bar.completed else ""
+            text = (
+                f"  {bar.label}{count} in {seconds:.0f} s{left}{fields}" if seconds >= 1 else f"  {bar.label}{fields}"
+            )
             print(text, file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:

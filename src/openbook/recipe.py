@@ -226,7 +226,11 @@ def _sentence(
         return f"{place}: {key!r} is missing."
     if kind == "value_error":
         about = f"{key}: " if key else ""
-        return f"{place}: {about}{context['error']}."
+        return f"{place}: {about}{str(context['error']).removesuffix('.')}."
+    if kind == "union_tag_invalid":
+        near = difflib.get_close_matches(str(context["tag"]), re.findall(r"'(.*?)'", context["expected_tags"]), 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{place}: {key}: there is no kind {context['tag']!r}.{hint} It may be {context['expected_tags']}."
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{place}: {key}: {message} (found {problem['input']!r:.80})."
 

@@ -112,6 +112,11 @@ def read_record(artifact: Path) -> Record:
             raise OpenbookError(f"{path} has more than the {MOST_BYTES:,} bytes that a record may have.")
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        if not artifact.exists():
+            raise OpenbookError(
+                f"there is no {artifact}: the step {artifact.name!r} has not been made there; "
+                "`openbook run RECIPE` makes it, and goes on where it stopped."
+            ) from None
         raise OpenbookError(f"{artifact} is not an artifact of Openbook: it has no {FILE_NAME}.") from None
     return parse_record(data, str(path))
 

@@ -12,6 +12,16 @@ import typer
 from openbook.cli.app import app
 from openbook.errors import OpenbookError
 
+_PATHS = {
+    errno.ENOENT: "it is not there, or a folder above it is not; look at the path",
+    errno.ENOTDIR: "a file stands where a folder is needed; take another path, or move the file away",
+    errno.EEXIST: "something is there already, such as a file where a folder is needed; take another path",
+    errno.EISDIR: "it is a folder, and a file is needed",
+    errno.ENAMETOOLONG: "its name is too long; take a shorter one",
+    errno.ELOOP: "its links lead in a circle",
+}
+"""What is wrong with a path, by the system's error: mostly one that the user named (`--out`, `--runs`, `--cache`)."""
+
 
 def fail(sentence: str) -> NoReturn:
     typer.echo(f"openbook: {sentence}", err=True)
@@ -44,7 +54,9 @@ def main() -> None:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             fail(f"the disk is full{_of(error)}: make room and run the same command again; it goes on from here.")
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            fail(f"no leave to read or write{_of(error)}: {error.strerror}.")
+            fail(f"no permission to read or write{_of(error)}: {error.strerror}.")
+        if error.errno in _PATHS and error.filename:
+            fail(f"{os.fsdecode(error.filename2 or error.filename)} cannot be read or written: {_PATHS[error.errno]}.")
         raise
 
 

@@ -15,7 +15,7 @@ from openbook.errors import OpenbookError
 def release(
     run: RunFolder,
     recipe: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="Take [release], name and description from this recipe.")
+        Path | None, typer.Option(metavar="RECIPE", help="Take \\[release], name and description from this recipe.")
     ] = None,
     missing: Annotated[
         bool, typer.Option("--missing", help="Build nothing: list what its documents print as not recorded.")

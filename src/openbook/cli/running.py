@@ -20,7 +20,7 @@ def run(
         int | None, typer.Option(min=1, help="Tasks at the same time; never decides the result. Default: cores.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="Where tasks run: local, ray or slurm. Default: the recipe's [engine].")
+        str | None, typer.Option(help="Where tasks run: local, ray or slurm. Default: the recipe's \\[engine].")
     ] = None,
     address: Annotated[str | None, typer.Option(help="Ray: auto, local or host:port of a running cluster.")] = None,
     engine_option: Annotated[

@@ -87,7 +87,7 @@ def serve(
 
 
 @app.command()
-def key(name: Annotated[str, typer.Argument(help="Whose key it is; stands in the audit log.")]) -> None:
+def key(name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is; stands in the audit log.")]) -> None:
     """Make an API key: the key itself on standard error, once; what to add to the key file on standard output."""
     from openbook.serve.keys import new_key
 
@@ -112,7 +112,9 @@ def detect(
     try:
         content = sys.stdin.read() if str(text) == "-" else text.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as trouble:
-        raise OpenbookError(f"{text} cannot be read as a text: {trouble}.") from None
+        raise OpenbookError(
+            f"{text} cannot be read as a text: {getattr(trouble, 'strerror', None) or trouble}."
+        ) from None
     found = detect_text(content, tokenizer, Watermark.read(key, share))
     typer.echo(f"{found.green} of {found.places} different pairs of tokens are green; {share:.0%} would be by chance.")
     typer.echo(f"z = {found.z_score:.2f}; without the mark a text is so green with probability {found.p_value:.2g}.")

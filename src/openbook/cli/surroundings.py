@@ -1,5 +1,6 @@
 """What the libraries behind the verbs find in the environment."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -8,8 +9,10 @@ def prepare_surroundings(cache: Path) -> None:
     """What libraries read from the environment when they are imported; what the user has set is left.
 
     Threads that wait sleep: spinning ones hold each other up on a machine that does other work too. Compiled code goes
-    to the cache folder, unless it can lie beside its source.
+    to the cache folder, unless it can lie beside its source. Libraries do not tell of GPU kernels that are not needed.
     """
+    for name in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.resolve() / "torchinductor"))
     if not os.access(Path(__file__).parents[1], os.W_OK):

@@ -12,7 +12,7 @@ from openbook.errors import OpenbookError
 
 @app.command()
 def trace(
-    text: Annotated[str, typer.Argument(help="What to trace; - reads it from standard input.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to trace; - reads it from standard input.")],
     run: Annotated[
         Path | None, typer.Option(help="A run, or its trace folder. Default: the only run of --runs that has one.")
     ] = None,

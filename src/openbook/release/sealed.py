@@ -89,6 +89,11 @@ def read_index(release: Path) -> dict[str, Any]:
 def read_leaves(release: Path) -> list[bytes]:
     """The leaf hashes, in order. Raises OpenbookError when the file is missing or cut."""
     path = release / FOLDER / LEAVES
+    if not path.parent.exists():
+        raise OpenbookError(
+            f"{release} holds no sealed documents: its recipe named no auditors, or the folder {FOLDER} was not "
+            "handed on (then its manifest.json names a sealed_root)."
+        )
     data = path.read_bytes() if path.is_file() else b"."
     if len(data) % 32:
         raise OpenbookError(f"{path} is missing or was cut: get the release again.")

@@ -66,7 +66,9 @@ def load(path: Path, kind: Literal["fast", "reference"] = "fast") -> Encoder:
     try:
         definition = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise OpenbookError(f"{path} cannot be read as a tokenizer.json: {error}.") from None
+        raise OpenbookError(
+            f"{path} cannot be read as a tokenizer.json: {getattr(error, 'strerror', None) or error}."
+        ) from None
     try:
         return Fast(definition) if kind == "fast" else Reference(definition)
     except ImportError:

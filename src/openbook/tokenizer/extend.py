@@ -36,6 +36,11 @@ Pieces = Mapping[tuple[int, ...], int]
 
 def digest(folder: Path) -> str:
     """`sha256:` over the tokenizer files of a folder. Raises OpenbookError when it has no tokenizer.json."""
+    if not folder.is_dir():
+        raise OpenbookError(
+            f"tokenizer: there is no folder {folder}. A base is a folder on this machine, by its path from the recipe; "
+            "models are not fetched by the name that a hub gives them."
+        )
     if not (folder / files.DEFINITION).exists():
         raise OpenbookError(f"tokenizer: {folder} has no {files.DEFINITION}; another's tokenizer is read from that.")
     found = {name: sha256_file(folder / name) for name in NAMES if (folder / name).exists()}

@@ -69,7 +69,7 @@ def prepare(
             )
         else:
             with progress.task("compiling the model", None) as bar:
-                bar.update(note="half a minute the first time")
+                bar.update(note="a minute or more the first time")
                 compiled = _compile(model, trial, Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]), progress)
     if not compiled:
         with progress.task("first step", None):

@@ -49,7 +49,7 @@ def read(path: Path) -> Iterator[Sentence]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise OpenbookError(f"{path} cannot be read as CoNLL-U: {error}.") from None
+        raise OpenbookError(f"{path} cannot be read as CoNLL-U: {getattr(error, 'strerror', None) or error}.") from None
     for number, line in enumerate([*lines, ""], 1):
         if line.startswith("#"):
             name, _, value = line[1:].partition("=")
