@@ -61,6 +61,15 @@ def test_the_units_offered_options_are_ones_that_the_program_takes() -> None:
     assert "does not exist" in str(said.exception), said.output
 
 
+def test_what_the_unit_compiles_is_kept_where_it_may_write() -> None:
+    """`--trace` compiles loops. Its user has no home and the program's folder is closed to it: numba then gives up."""
+    text = UNIT.read_text()
+    folder = re.search(r"^CacheDirectory=(.+)$", text, re.M)
+    kept = re.search(r"^Environment=NUMBA_CACHE_DIR=(.+)$", text, re.M)
+    assert folder is not None and kept is not None
+    assert kept[1] == f"/var/cache/{folder[1]}"
+
+
 def test_the_container_installs_the_torch_that_the_makefile_does_and_leaves_the_rest_out() -> None:
     wanted = re.compile(r'"(torch[^"]*)"')
     container, root = CONTAINER.read_text(), DEPLOY.parent

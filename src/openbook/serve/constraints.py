@@ -19,7 +19,11 @@ BAD_SCHEMA, BAD_GRAMMAR = "invalid_json_schema", "invalid_grammar"
 
 def check_schema(schema: Mapping[str, Any], param: str) -> Mapping[str, Any]:
     """The schema as every engine takes it, if its every word can be enforced; ApiError 422 says what cannot."""
-    if len(orjson.dumps(schema)) > LONGEST:
+    try:
+        size = len(orjson.dumps(schema))
+    except orjson.JSONEncodeError:  # it writes 254 levels, and reads 1,024
+        raise ApiError(422, f"{param}: the schema is nested too deeply.", param=param, code=BAD_SCHEMA) from None
+    if size > LONGEST:
         raise ApiError(422, f"{param}: the schema is larger than {LONGEST} bytes.", param=param, code=BAD_SCHEMA)
     trouble = schemas.trouble(schema) or _untranslated(schema)
     if trouble:
@@ -54,8 +58,8 @@ def offered(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     """The tools as the engine wants them; ApiError 422 for one whose parameters cannot be enforced."""
     found = []
     for place, tool in enumerate(tools):
-        plain = tool.model_dump(exclude_none=True, exclude={"function": {"strict"}})
         checked = check_schema(tool.function.parameters or ANY_OBJECT, f"tools.{place}.function.parameters")
+        plain = tool.model_dump(exclude_none=True, exclude={"function": {"strict"}})
         if tool.function.parameters:
             plain["function"]["parameters"] = checked
         found.append(plain)

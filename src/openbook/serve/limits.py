@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from openbook.serve import requests
 from openbook.serve.errors import ApiError
@@ -99,6 +99,8 @@ async def _read(request: Request, limits: Limits) -> bytes:
                 if size > limits.body_bytes:
                     raise too_large
                 pieces.append(piece)
+    except ClientDisconnect:
+        raise ApiError(499, "The client closed the connection.") from None
     except TimeoutError:
         raise ApiError(408, f"The body did not arrive within {limits.body_seconds:g} seconds.") from None
     return b"".join(pieces)

@@ -16,10 +16,10 @@ from openbook.errors import OpenbookError
 from openbook.serve.app import application
 from openbook.serve.audit import AuditLog
 from openbook.serve.deletions import OutputFilter
-from openbook.serve.gathering import GatheringProtocol
 from openbook.serve.guard import LOOPBACK
 from openbook.serve.keys import Keyring, read_keys
 from openbook.serve.models import Models
+from openbook.serve.protocol import AnsweringProtocol
 from openbook.serve.service import Service
 from openbook.serve.settings import ServeSettings
 from openbook.serve.target import Target, find
@@ -119,7 +119,7 @@ def _server(service: Service, settings: ServeSettings, keyring: Keyring | None) 
         application(service, settings, keyring),
         log_level="error",
         access_log=False,
-        http=GatheringProtocol,  # over h11: the faster parser has no bound on headers
+        http=AnsweringProtocol,  # over h11: the faster parser has no bound on headers
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),

@@ -53,6 +53,12 @@ class Watermark:
         """Which of `tokens` are green after `previous`."""
         return _scattered(_seed(self.key, previous), tokens) < np.uint64(int(self.share * 2**64))
 
+    def green_pairs(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+        """Which pairs of neighbors (previous, token) are green."""
+        seeds = np.array([_seed(self.key, previous) for previous, _ in pairs], dtype=np.uint64)
+        tokens = np.array([token for _, token in pairs], dtype=np.int64)
+        return _scattered(seeds, tokens) < np.uint64(int(self.share * 2**64))
+
     def favor(self, previous: int, logits: NDArray[np.float32], spared: Sequence[int] = ()) -> None:
         """Add the bias to the green logits [V] after `previous`; `spared` tokens, such as the end's, keep theirs."""
         green = self.green(previous, np.arange(len(logits)))
@@ -66,10 +72,11 @@ def _seed(key: bytes, previous: int) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
-def _scattered(seed: int, tokens: NDArray[np.integer]) -> NDArray[np.uint64]:
+def _scattered(seed: int | NDArray[np.uint64], tokens: NDArray[np.integer]) -> NDArray[np.uint64]:
     """A uniform 64-bit number for each token: splitmix64's output function (Steele et al. 2014) at a keyed place."""
     with np.errstate(over="ignore"):
-        found = np.uint64(seed) + (tokens.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        found = (tokens.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        found += np.asarray(seed, dtype=np.uint64)
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return np.asarray(found ^ (found >> np.uint64(31)))
@@ -90,8 +97,7 @@ class Detection:
 def detect(ids: Sequence[int], mark: Watermark) -> Detection:
     """Count a text's green tokens; exact binomial tail under the share that chance would give."""
     pairs = sorted({(int(first), int(second)) for first, second in pairwise(ids)})
-    green = sum(bool(mark.green(first, np.array([second]))[0]) for first, second in pairs)
-    count, share = len(pairs), mark.share
+    green, count, share = int(mark.green_pairs(pairs).sum()), len(pairs), mark.share
     if count < FEWEST_PLACES:
         raise OpenbookError(
             f"The text is too short to tell: it has {count} different pairs of tokens; {FEWEST_PLACES} are needed."

@@ -75,16 +75,15 @@ class Sampler:
         order = np.flatnonzero(np.isfinite(logits))
         values = logits[order].astype(np.float64)
         if asked.top_k and asked.top_k < len(values):
-            kept = np.argpartition(values, -asked.top_k)[-asked.top_k :]
+            kept = np.sort(np.argpartition(values, -asked.top_k)[-asked.top_k :])
             order, values = order[kept], values[kept]
-        ranked = np.argsort(-values, kind="stable")
-        order, values = order[ranked], values[ranked]
-        shares = softmax(values)
-        if asked.top_p < 1:
-            count = int(np.searchsorted(shares.cumsum(), asked.top_p)) + 1
-            order, values, shares = order[:count], values[:count], shares[:count]
+        if asked.top_p < 1:  # sorting costs more than all else, so only where something is cut by rank
+            ranked = np.argsort(-values, kind="stable")
+            order, values = order[ranked], values[ranked]
+            count = int(np.searchsorted(softmax(values).cumsum(), asked.top_p)) + 1
+            order, values = order[:count], values[:count]
         if asked.min_p > 0:
-            kept = values >= values[0] + math.log(asked.min_p)
+            kept = values >= values.max() + math.log(asked.min_p)
             order, values = order[kept], values[kept]
         heaped = softmax(values / asked.temperature).cumsum()
         place = int(np.searchsorted(heaped, self._random.random() * heaped[-1], side="right"))
