@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,22 @@ ROOT = Path(__file__).parents[2]
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
 
 
+def in_time(start: Callable[[], Any]) -> Any:
+    """Ray gives its processes thirty seconds to start, too few for a machine that does much else just then."""
+    for _ in range(3):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out" not in str(error):
+                raise
+    return start()
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(initialize_head=True, head_node_args=NODE)
-    cluster.add_node(**NODE)
+    cluster = in_time(lambda: Cluster(initialize_head=True, head_node_args=NODE))
+    in_time(lambda: cluster.add_node(**NODE))
     try:
         yield cluster
     finally:
@@ -98,7 +109,7 @@ def test_relative_paths_mean_the_same_on_every_machine(
 
 
 def test_a_lost_node_loses_nothing(cluster: Cluster, engine: compute.Engine, tmp_path: Path) -> None:
-    lost = cluster.add_node(**NODE)
+    lost = in_time(lambda: cluster.add_node(**NODE))
     results = engine.map(partial(begin_and_wait, tmp_path), range(6))
 
     def lose() -> None:
@@ -132,7 +143,7 @@ def test_a_run_that_loses_a_node_writes_the_same_bytes_as_a_local_one(cluster: C
 
 def lost_while_it_ran(cluster: Cluster, recipe: Path, folder: Path) -> bool:
     """Run to the corpus, and lose a node as soon as there are pages; the run stands still meanwhile."""
-    lost = cluster.add_node(**NODE)
+    lost = in_time(lambda: cluster.add_node(**NODE))
     pages = folder / "runs" / "small" / ".annotated.partial" / "pages"
     annotated = folder / "runs" / "small" / "annotated"
     found: list[bool] = []
