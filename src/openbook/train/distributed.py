@@ -78,7 +78,8 @@ def tell(plan: dict[str, Any] | None, device: torch.device) -> dict[str, Any]:
 def started(count: int) -> Iterator[None]:
     """Start the other `count` - 1 processes on this machine; this one is the first. They end with the block."""
     # Listens from here on, and `joined` takes it over: no other program can come by the port in between.
-    meeting = dist.TCPStore("127.0.0.1", 0, count, is_master=True, wait_for_workers=False, multi_tenant=True)
+    store = dist.TCPStore  # type: ignore[attr-defined]
+    meeting = store("127.0.0.1", 0, count, is_master=True, wait_for_workers=False, multi_tenant=True)
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meeting.port), "WORLD_SIZE": str(count)}
     before = {name: os.environ.get(name) for name in (*group, "RANK", "LOCAL_RANK")}
     others = []
