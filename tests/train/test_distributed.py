@@ -1,6 +1,8 @@
 """Several processes train on the same batches, to the same weights within the tolerance of summing in another order."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from openbook.model import FinalModel, ModelSettings
 from openbook.tokenizer import TokenizedCorpus
 from openbook.train import TrainSettings
 from openbook.train.batches import Batches
+from openbook.train.distributed import joined, started
 from openbook.train.processes import Processes
 from openbook.train.session import build, run
 
@@ -87,6 +90,17 @@ def test_a_run_of_one_process_is_continued_by_two(tokens: TokenizedCorpus, alone
     assert final.log()[-1]["loss"] == pytest.approx(FinalModel.open(alone).log()[-1]["loss"], rel=5e-3)
     parts = json.loads((final.final.folder / "training" / "state.json").read_text())["arithmetic"]
     assert [(part["from"], part["processes"]) for part in parts] == [(0, 1), (3, 2)]
+
+
+def test_the_port_where_processes_meet_is_held_before_they_are_started() -> None:
+    """Found free and let go, it could be another program's by the time that the first process has loaded torch."""
+    with started(1):
+        port = int(os.environ["MASTER_PORT"])
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with joined() as found:
+            assert (found.rank, found.count) == (0, 1)
+    assert "MASTER_PORT" not in os.environ
 
 
 def test_rows_that_cannot_be_shared_evenly_are_refused(tokens: TokenizedCorpus, tmp_path: Path) -> None:

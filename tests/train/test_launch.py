@@ -25,6 +25,7 @@ def test_the_script_asks_for_what_the_job_says_and_is_valid_shell(recipe: Path) 
     text = script(job)
     for line in ("--nodes=4", "--gpus-per-node=8", "--time=01:30:00", "--partition=boost", "--account=a1", "--requeue"):
         assert f"#SBATCH {line}\n" in text
+    assert 'endpoint="$first:$((20000 + SLURM_JOB_ID % 10000))"' in text
     assert "--nproc-per-node=8" in text and f"openbook run '{recipe}'" in text and "\nmodule x\n" in text
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
 
@@ -45,7 +46,7 @@ def test_the_script_runs_the_recipe_under_torchrun_on_each_node(recipe: Path, tm
         "PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "OUT": str(tmp_path),
         "SLURM_NNODES": "1",
-        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_ID": str(os.getpid()),  # decides the port
         "SLURM_JOB_NODELIST": "n[1-2]",
     }
     subprocess.run(["bash", "-s"], input=script(Job(recipe, "tiny", gpus=2)), text=True, env=variables, check=True)

@@ -5,7 +5,6 @@ Started by torchrun or Slurm, or by the training step itself, one process a grap
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,10 +77,10 @@ def tell(plan: dict[str, Any] | None, device: torch.device) -> dict[str, Any]:
 @contextmanager
 def started(count: int) -> Iterator[None]:
     """Start the other `count` - 1 processes on this machine; this one is the first. They end with the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    # Listens from here on, and `joined` takes it over: no other program can come by the port in between.
+    store = dist.TCPStore  # type: ignore[attr-defined]
+    meeting = store("127.0.0.1", 0, count, is_master=True, wait_for_workers=False, multi_tenant=True)
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meeting.port), "WORLD_SIZE": str(count)}
     before = {name: os.environ.get(name) for name in (*group, "RANK", "LOCAL_RANK")}
     others = []
     try:

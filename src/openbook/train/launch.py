@@ -12,7 +12,9 @@ from pathlib import Path
 from openbook.books.store import write_bytes
 from openbook.errors import OpenbookError
 
-PORT = 29_500
+PORTS = "$((20000 + SLURM_JOB_ID % 10000))"
+"""Where a job's processes meet: below the ports that systems hand out themselves, and two jobs on a node do not share
+one."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def script(job: Job) -> str:
     run = shlex.join(["openbook", "run", str(job.recipe), *job.openbook])
     torchrun = (
         f'srun torchrun --nnodes="$SLURM_NNODES" --nproc-per-node={processes} --rdzv-id="$SLURM_JOB_ID" '
-        f'--rdzv-backend=c10d --rdzv-endpoint="$first:{PORT}" --no-python'
+        f'--rdzv-backend=c10d --rdzv-endpoint="$first:{PORTS}" --no-python'
     )
     lines = [
         "#!/bin/bash",
