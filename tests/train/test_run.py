@@ -57,7 +57,10 @@ def test_the_artifact_is_a_row_of_hugging_face_folders(whole: Path) -> None:
     with_state = [path.name for path in model.checkpoints if (path / "training" / "optimizer.safetensors").exists()]
     assert with_state == ["step-000020", "step-000024"]
     assert "Loss" in (whole / "report.html").read_text()
-    assert sorted(path.name for path in whole.iterdir()) == ["checkpoints", "final.json", "log.jsonl", "report.html"]
+    files = ["checkpoints", "final.json", "log.jsonl", "repeats.json", "report.html"]
+    assert sorted(path.name for path in whole.iterdir()) == files
+    read = {one["name"]: one for one in json.loads((whole / "repeats.json").read_text())["readings"]}
+    assert sorted(read) == ["en", "fr", "ga", "mt"] and "Loss by language" in (whole / "report.html").read_text()
 
 
 def test_the_log_tells_every_step_and_the_loss_falls(whole: Path) -> None:
