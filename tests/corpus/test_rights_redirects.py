@@ -42,7 +42,7 @@ SITES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "gz": (
         [
             moved("gz", "/x?file=robots"),
-            answered("gz", gzip.compress(CLOSED), PLAIN, "Content-Encoding: gzip", path="/x?file=robots"),
+            answered("gz", gzip.compress(CLOSED, mtime=0), PLAIN, "Content-Encoding: gzip", path="/x?file=robots"),
         ],
         [],
         ["robots:gptbot"],

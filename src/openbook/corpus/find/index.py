@@ -81,6 +81,7 @@ def build(folder: Path, context: Context, beside: Sequence[Callable[[], None]] =
         counts = context.engine.map(table.merge, every, lambda _: bar.advance())
         for todo in merges.values():
             table.join(todo, list(islice(counts, len(todo))), folder / FOLDER)
+        assert next(counts, None) is None, "a map puts its things away once it is asked for more"
     told = {
         "format": FORMAT,
         "files": files,
