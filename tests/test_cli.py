@@ -86,3 +86,8 @@ def test_a_log_names_what_is_waited_for_before_the_waiting(capsys: pytest.Captur
     with Progress("lines").task("compiling the model", None) as bar:
         bar.update(note="a minute or more the first time")
         assert capsys.readouterr().err == "  compiling the model  note a minute or more the first time\n"
+
+
+def test_tracing_nothing_gets_a_sentence(tmp_path: Path) -> None:
+    result = openbook("trace", " ", folder=tmp_path)
+    assert result.returncode == 2 and "there is no text to look for" in result.stderr

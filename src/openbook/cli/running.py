@@ -82,7 +82,7 @@ def show_next(folder: Path) -> None:
     typer.echo("\nWhat you can do now:")
     for command, what in (
         (f"openbook serve {folder}/release", "talk to the model in the browser, or through an OpenAI-shaped API"),
-        (f"openbook lineage {folder} --step 10 --row 3 --show", "which page stood at this place of the training data"),
+        (f"openbook lineage {folder} --step 1 --row 0 --show", "which page stood at this place of the training data"),
         (f'openbook trace "text" --run {folder}', "which documents hold the words of a text"),
         (f"openbook verify {folder}/release", "check that nothing in the release was changed"),
         (f"openbook show {folder}", "this table again"),

@@ -27,6 +27,8 @@ def trace(
     from openbook.release.tracing import Tracer, describe
 
     asked = sys.stdin.read() if text == "-" else text
+    if not asked.strip():
+        raise OpenbookError("there is no text to look for: give it as TEXT, or `-` and the text on standard input.")
     told = Tracer.open(run or _only(runs)).trace(asked, least, len(asked) if every else None, documents, proof)
     if as_json or proof:
         print_json(told)
